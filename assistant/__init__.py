@@ -1,0 +1,1 @@
+"""Question -> Answer, over an index. Nothing here knows of the window."""

@@ -1,0 +1,43 @@
+"""Errors of the assistant; the tree they belong to is drawn in `index.errors`.
+
+    FootnoteError
+    └── EndpointError            the chat endpoint gave no answer
+        ├── EndpointUnreachable  nothing answers at the address
+        ├── EndpointRefused      401 or 403: the key is wrong or may not do this
+        ├── ModelUnknown         404: no such model or path at the endpoint
+        ├── EndpointBusy         429, still after the retries
+        ├── EndpointFailed       5xx, still after the retries
+        └── EndpointGarbled      an answer that is not the protocol, or is empty
+"""
+
+from __future__ import annotations
+
+from index.errors import FootnoteError
+
+
+class EndpointError(FootnoteError):
+    """The chat endpoint gave no usable answer."""
+
+
+class EndpointUnreachable(EndpointError):
+    """Nothing answered at the endpoint's address, or it stopped answering."""
+
+
+class EndpointRefused(EndpointError):
+    """The endpoint refused the key (401) or the request (403)."""
+
+
+class ModelUnknown(EndpointError):
+    """The endpoint does not know the model or the path (404)."""
+
+
+class EndpointBusy(EndpointError):
+    """The endpoint asked to slow down (429) and still did after the retries."""
+
+
+class EndpointFailed(EndpointError):
+    """The endpoint reported a fault of its own (5xx) and still did after the retries."""
+
+
+class EndpointGarbled(EndpointError):
+    """The endpoint's answer is not the OpenAI protocol, or holds nothing."""

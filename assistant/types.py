@@ -1,0 +1,86 @@
+"""What travels from the assistant to the person: an answer made of sentences, each with its citations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Support(StrEnum):
+    """How far the cited words carry a sentence.
+
+    QUOTED is certain: the sentence is, character for character, the words cited. The other three are the outcome of a
+    check whose measured precision is in the README, and are worded no more strongly than that.
+    """
+
+    QUOTED = "quoted"
+    SUPPORTED = "supported"
+    PARTLY = "partly"
+    UNSUPPORTED = "unsupported"
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """The exact words a sentence rests on.
+
+    `number` is the footnote's number in its answer, from 1. `quote == document.text[start:end]` of the version of
+    `source` whose bytes have the SHA-256 `content_hash`. `place` is a page, time or heading where the format has one,
+    else empty. `line` and `last_line` count from 1. `also_in` names other sources that hold the same words.
+    """
+
+    number: int
+    source: str
+    start: int
+    end: int
+    quote: str
+    place: str
+    line: int
+    last_line: int
+    passage_id: str
+    content_hash: str
+    also_in: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence of an answer, without its footnote marks, and what it rests on."""
+
+    text: str
+    citations: tuple[Citation, ...]
+    support: Support
+
+
+class Mode(StrEnum):
+    """Who wrote the sentences: the documents themselves, or a model."""
+
+    QUOTE = "quote"
+    GENERATED = "generated"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is shown for a question.
+
+    `found` is False when the documents do not hold the answer; `sentences` is empty then and `closest` holds the
+    nearest passages, which are claimed to be near and nothing more. `complete` is False while the answer is still
+    coming and for one that broke off; `notice` is a sentence for the person, such as why it broke off.
+    """
+
+    question: str
+    mode: Mode
+    found: bool
+    sentences: tuple[Sentence, ...] = ()
+    closest: tuple[Citation, ...] = ()
+    complete: bool = True
+    notice: str = ""
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        """Every citation once, in the order of its number."""
+        by_number = {c.number: c for s in self.sentences for c in s.citations}
+        return tuple(by_number[n] for n in sorted(by_number))
+
+    @property
+    def text(self) -> str:
+        """The sentences with their footnote marks, as plain text."""
+        return " ".join(s.text + "".join(f"[{c.number}]" for c in s.citations) for s in self.sentences)

@@ -1,0 +1,1 @@
+"""Folder -> passages -> Chroma. Nothing here knows of the assistant or the window."""

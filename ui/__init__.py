@@ -1,0 +1,1 @@
+"""The Streamlit window. It draws what `assistant` returns and decides nothing."""
