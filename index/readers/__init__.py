@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from index.errors import SourceUnreadable, SourceUnsupported
+from index.readers.html import read_html
 from index.readers.markdown import read_markdown
 from index.readers.plain import read_plain
 from index.readers.restructured import read_restructured
@@ -26,6 +27,9 @@ _READERS: dict[str, Callable[[bytes], Extract]] = {
     ".md": read_markdown,
     ".markdown": read_markdown,
     ".rst": read_restructured,
+    ".html": read_html,
+    ".htm": read_html,
+    ".xhtml": read_html,
 }
 SUFFIXES: frozenset[str] = frozenset(_READERS)
 """The name endings that are read, in lower case and with their dot."""
