@@ -70,9 +70,8 @@ class Assembly:
         self._break = _CELL
 
     def end_row(self) -> None:
-        """Ends a row, so that cells left empty at its end leave no bar."""
-        if self._break in ("", " ", _CELL):
-            self._break = "\n"
+        """Ends a row: the next one follows on the next line, whatever the last cell asked for."""
+        self._break = "\n"
 
     def place(self, kind: str, label: str, number: int | None = None) -> None:
         """Notes a place that begins with the next piece. One noted before, with no piece since, gives way."""
