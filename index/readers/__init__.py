@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from index.errors import SourceUnreadable, SourceUnsupported
 from index.readers.html import read_html
 from index.readers.markdown import read_markdown
+from index.readers.pdf import read_pdf
 from index.readers.plain import read_plain
 from index.readers.restructured import read_restructured
 from index.types import Extract
@@ -30,6 +31,7 @@ _READERS: dict[str, Callable[[bytes], Extract]] = {
     ".html": read_html,
     ".htm": read_html,
     ".xhtml": read_html,
+    ".pdf": read_pdf,
 }
 SUFFIXES: frozenset[str] = frozenset(_READERS)
 """The name endings that are read, in lower case and with their dot."""

@@ -24,6 +24,7 @@ class Assembly:
         self._places: list[Place] = []
         self._length = 0
         self._break = ""
+        self._fixed = False  # the break stands, whatever is asked for before the next piece
         self._next_place: tuple[str, str, int | None] | None = None
         self.notices: list[str] = []
 
@@ -35,6 +36,7 @@ class Assembly:
             self._parts.append(self._break)
             self._length += len(self._break)
         self._break = ""
+        self._fixed = False
         if self._next_place is not None:
             kind, label, number = self._next_place
             self._places.append(Place(self._length, kind, label, number))
@@ -57,21 +59,28 @@ class Assembly:
 
     def line(self) -> None:
         """Asks for a new line."""
-        if self._break in ("", " "):
+        if not self._fixed and self._break != "\n\n":
             self._break = "\n"
 
     def paragraph(self) -> None:
         """Asks for an empty line."""
-        if self._break != _CELL:
+        if not self._fixed:
             self._break = "\n\n"
 
+    def start_row(self) -> None:
+        """Begins a row on a new line, whatever break its first cell asks for inside."""
+        self.line()
+        self._fixed = True
+
     def cell(self) -> None:
-        """Asks for the bar between two cells of a row, whatever breaks the cells ask for inside."""
+        """Asks for the bar between two cells of a row, whatever break the cells ask for inside."""
         self._break = _CELL
+        self._fixed = True
 
     def end_row(self) -> None:
-        """Ends a row: the next one follows on the next line, whatever the last cell asked for."""
+        """Ends a row, with no bar where its last cells are empty."""
         self._break = "\n"
+        self._fixed = False
 
     def place(self, kind: str, label: str, number: int | None = None) -> None:
         """Notes a place that begins with the next piece. One noted before, with no piece since, gives way."""

@@ -27,7 +27,7 @@ _UNSEEN = frozenset(("head", "script", "style", "noscript", "template", "nav", "
 _UNSEEN |= {"embed", "audio", "video", "canvas", "map", "button", "select", "datalist", "dialog"}
 _PARAGRAPHS = frozenset(("p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "table", "blockquote", "pre", "hr"))
 _PARAGRAPHS |= {"article", "section", "header", "footer", "main", "aside", "figure", "address", "details", "form"}
-_LINES = frozenset(("div", "li", "dt", "dd", "tr", "caption", "figcaption", "summary", "br", "center", "body"))
+_LINES = frozenset(("div", "li", "dt", "dd", "caption", "figcaption", "summary", "br", "center", "body"))
 _HEADING = re.compile(r"h([1-6])\Z")
 _NOT_SHOWN = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 
@@ -92,6 +92,8 @@ def _is_unseen(node: LexborNode, tag: str) -> bool:
 def _open(node: LexborNode, tag: str, assembly: Assembly, outline: Outline, chapter: str) -> None:
     if tag in _PARAGRAPHS:
         assembly.paragraph()
+    elif tag == "tr":
+        assembly.start_row()
     elif tag in _LINES:
         assembly.line()
     elif tag in ("td", "th") and _has_cell_before(node):
@@ -111,7 +113,7 @@ def _close(tag: str, assembly: Assembly) -> int:
     """Ends an element; returns 1 where it was preformatted."""
     if tag == "tr":
         assembly.end_row()
-    if tag in _PARAGRAPHS:
+    elif tag in _PARAGRAPHS:
         assembly.paragraph()
     elif tag in _LINES:
         assembly.line()
