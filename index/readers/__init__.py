@@ -16,6 +16,9 @@ from index.readers.markdown import read_markdown
 from index.readers.pdf import read_pdf
 from index.readers.plain import read_plain
 from index.readers.restructured import read_restructured
+from index.readers.sheets import read_sheets
+from index.readers.slides import read_slides
+from index.readers.word import read_word
 from index.types import Extract
 
 VERSION = "1"
@@ -32,6 +35,10 @@ _READERS: dict[str, Callable[[bytes], Extract]] = {
     ".htm": read_html,
     ".xhtml": read_html,
     ".pdf": read_pdf,
+    ".docx": read_word,
+    ".pptx": read_slides,
+    ".xlsx": read_sheets,
+    ".xlsm": read_sheets,
 }
 SUFFIXES: frozenset[str] = frozenset(_READERS)
 """The name endings that are read, in lower case and with their dot."""

@@ -25,7 +25,9 @@ def open_archive(data: bytes, kind: str) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except zipfile.BadZipFile as error:
-        found = kind_of(data) or "something else, or damaged"
+        found = kind_of(data)
+        if not found or data.startswith(b"PK"):
+            raise SourceUnreadable("The file is damaged or cut short. Get it anew from where it comes from.") from error
         raise SourceUnreadable(f"By its contents this is {found}, not {kind}. Open it and save it anew.") from error
     members = archive.infolist()
     unpacked = sum(member.file_size for member in members)
