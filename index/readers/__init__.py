@@ -11,11 +11,14 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from index.errors import SourceUnreadable, SourceUnsupported
+from index.readers.books import read_book
 from index.readers.html import read_html
 from index.readers.markdown import read_markdown
+from index.readers.opendocument import read_opendocument
 from index.readers.pdf import read_pdf
 from index.readers.plain import read_plain
 from index.readers.restructured import read_restructured
+from index.readers.rich import read_rich
 from index.readers.sheets import read_sheets
 from index.readers.slides import read_slides
 from index.readers.word import read_word
@@ -39,6 +42,9 @@ _READERS: dict[str, Callable[[bytes], Extract]] = {
     ".pptx": read_slides,
     ".xlsx": read_sheets,
     ".xlsm": read_sheets,
+    ".odt": read_opendocument,
+    ".epub": read_book,
+    ".rtf": read_rich,
 }
 SUFFIXES: frozenset[str] = frozenset(_READERS)
 """The name endings that are read, in lower case and with their dot."""

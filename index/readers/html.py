@@ -28,22 +28,31 @@ _UNSEEN |= {"embed", "audio", "video", "canvas", "map", "button", "select", "dat
 _PARAGRAPHS = frozenset(("p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "table", "blockquote", "pre", "hr"))
 _PARAGRAPHS |= {"article", "section", "header", "footer", "main", "aside", "figure", "address", "details", "form"}
 _LINES = frozenset(("div", "li", "dt", "dd", "caption", "figcaption", "summary", "br", "center", "body"))
+_XHTML = re.compile(r"<\?xml|www\.w3\.org/1999/xhtml", re.IGNORECASE)
+_CLOSED_AT_ONCE = re.compile(r"<(title|script|style|iframe|noscript|textarea|div|span|p|a)\b([^<>]*)/>", re.IGNORECASE)
 _HEADING = re.compile(r"h([1-6])\Z")
 _NOT_SHOWN = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 
 
 def read_html(data: bytes) -> Extract:
-    from selectolax.lexbor import LexborHTMLParser
-
     declared = _DECLARED.search(data, 0, 4096)
     decoded = decode(data, declared[1].decode("ascii", "replace") if declared else "")
     if "<" not in decoded.text:
         raise SourceUnreadable("The file has no HTML in it. If it is plain text, give it the name ending .txt.")
-    page = LexborHTMLParser(decoded.text)
+    page = page_from(decoded.text)
     assembly = Assembly()
     assembly.notices.extend(decoded.notices)
     render(page, assembly)
     return assembly.extract(_metadata(page))
+
+
+def page_from(text: str) -> LexborHTMLParser:
+    """The parsed page. XHTML may close an element at once, `<title/>`, where HTML would take the rest for its text."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    if _XHTML.search(text, 0, 1024):
+        text = _CLOSED_AT_ONCE.sub(r"<\1\2></\1>", text)
+    return LexborHTMLParser(text)
 
 
 def render(page: LexborHTMLParser, assembly: Assembly, chapter: str = "") -> None:
