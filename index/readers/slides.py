@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def read_slides(data: bytes) -> Extract:
-    from pptx import Presentation
-
     archive = open_archive(data, "a PowerPoint presentation")
     member(archive, "ppt/presentation.xml", "a PowerPoint presentation")
+    from pptx import Presentation
+
     assembly = Assembly()
     for number, slide in enumerate(Presentation(io.BytesIO(data)).slides, 1):
         assembly.paragraph()
