@@ -109,6 +109,12 @@ def test_lines_of_json_are_places() -> None:
     made = extract(b'{"a": 1}\n\n{"b": 2}\n', "a.jsonl")
     assert label(made, '"b"') == "line 3"
     assert [place.number for place in made.places] == [1, 3]
+    assert extract(b"1\n" * 300_000, "a.jsonl").places[1].label == "lines 3–4"
+
+
+def test_json_of_very_many_members_keeps_no_place_that_names_a_wrong_one() -> None:
+    made = extract(b'{"a": [' + b"1," * 250_000 + b'2], "b": 3}', "a.json")
+    assert [place.label for place in made.places] == ["a", "b"]
 
 
 SRT = """1
@@ -189,6 +195,12 @@ def test_each_message_of_a_mailbox_is_a_place(tmp_path: Path) -> None:
     ]
     assert "\n\nFrom here on it is mine." in made.text
     assert label(made, "Other") == "Second - 2024-02-03"
+
+
+def test_a_body_that_is_no_text_is_left_out_with_a_notice() -> None:
+    made = extract(b"Subject: Odd\nContent-Transfer-Encoding: base64\n\niVBORw0KGgoAAAANSUhEUgAA\n", "a.eml")
+    assert made.text == "Subject: Odd"
+    assert "PNG picture" in made.notices[0]
 
 
 def test_what_is_no_mail_is_refused() -> None:
