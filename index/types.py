@@ -95,7 +95,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage found for a question. `score` grows with relevance; `similarity` is the cosine of the two embeddings."""
+    """A passage found for a question. `score` grows with relevance; `similarity` is the cosine to the question."""
 
     passage: Passage
     score: float
