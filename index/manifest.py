@@ -49,8 +49,8 @@ CREATE TABLE texts (
 
 CREATE TABLE passages (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, source TEXT NOT NULL, content_hash TEXT NOT NULL,
-    ordinal INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, place TEXT NOT NULL,
-    text TEXT NOT NULL, vector BLOB NOT NULL REFERENCES vectors
+    ordinal INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, line INTEGER NOT NULL,
+    places TEXT NOT NULL, text TEXT NOT NULL, vector BLOB NOT NULL REFERENCES vectors
 );
 CREATE UNIQUE INDEX passages_in_order ON passages (source, ordinal);
 CREATE INDEX passages_by_vector ON passages (vector);
@@ -234,7 +234,7 @@ class Manifest:
             source=source,
             content_hash=content_hash,
             text=zlib.decompress(text).decode("utf-8", "surrogatepass"),
-            places=tuple(Place(*place) for place in json.loads(places)),
+            places=places_from(json.loads(places)),
             metadata=Metadata(**json.loads(metadata)),
             notices=tuple(json.loads(notices)),
         )
@@ -299,7 +299,7 @@ class Manifest:
     def passages(self, ids: Sequence[str]) -> dict[str, Passage]:
         """The passages in `ids` that answer now, by id. An id that is not there any more is left out."""
         rows = self._rows_in(f"SELECT {_COLUMNS} FROM passages WHERE id IN ({{}})", ids)
-        return {row[0]: Passage(*row) for row in rows}
+        return {row[0]: _passage(row) for row in rows}
 
     def passages_of(self, source: str, first: int = 0, last: int | None = None) -> tuple[Passage, ...]:
         """The passages of a document in order, those with ordinals first to last, both included."""
@@ -307,7 +307,7 @@ class Manifest:
             f"SELECT {_COLUMNS} FROM passages WHERE source = ? AND ordinal >= ? AND ordinal <= ? ORDER BY ordinal",
             (source, first, 2**62 if last is None else last),
         )
-        return tuple(Passage(*row) for row in rows)
+        return tuple(map(_passage, rows))
 
     def passage_ids(self) -> set[str]:
         return {row[0] for row in self._rows("SELECT id FROM passages")}
@@ -324,7 +324,7 @@ class Manifest:
         )
         while rows := self._rows(statement, (last, batch)):
             last = rows[-1][0]
-            yield [Passage(*row[2:]) for row in rows], np.stack([np.frombuffer(row[1], "<f4") for row in rows])
+            yield [_passage(row[2:]) for row in rows], np.stack([np.frombuffer(row[1], "<f4") for row in rows])
 
     def search_terms(self, question: Sequence[str], limit: int) -> list[tuple[str, float]]:
         """(id, BM25 score) of the passages that hold any of the terms, best first; ties go by id."""
@@ -357,7 +357,21 @@ def vector_key(fingerprint: str, text: str) -> bytes:
     return hashlib.sha256(f"{fingerprint}\0{text}".encode("utf-8", "surrogatepass")).digest()
 
 
-_COLUMNS = 'id, source, content_hash, ordinal, start, "end", place, text'
+_COLUMNS = 'id, source, content_hash, ordinal, start, "end", line, places, text'
+
+
+def _passage(row: Sequence[Any]) -> Passage:
+    id_, source, content_hash, ordinal, start, end, line, places, text = row
+    return Passage(id_, source, content_hash, ordinal, start, end, line, places_from(json.loads(places)), text)
+
+
+def places_from(rows: Iterable[Sequence[Any]]) -> tuple[Place, ...]:
+    """Places from the lists that `place_rows` makes of them for JSON."""
+    return tuple(Place(*row) for row in rows)
+
+
+def place_rows(places: Iterable[Place]) -> list[list[Any]]:
+    return [list(astuple(place)) for place in places]
 
 
 def _add_document(connection: sqlite3.Connection, new: IndexedDocument) -> None:
@@ -367,7 +381,7 @@ def _add_document(connection: sqlite3.Connection, new: IndexedDocument) -> None:
         (
             document.content_hash,
             zlib.compress(document.text.encode("utf-8", "surrogatepass"), 1),
-            json.dumps([[p.start, p.kind, p.label, p.number] for p in document.places]),
+            json.dumps(place_rows(document.places)),
             json.dumps(asdict(document.metadata)),
             json.dumps(document.notices),
         ),
@@ -378,7 +392,19 @@ def _add_document(connection: sqlite3.Connection, new: IndexedDocument) -> None:
     )
     for passage, key in zip(new.passages, new.vector_keys, strict=True):
         number = connection.execute(
-            f"INSERT INTO passages ({_COLUMNS}, vector) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*astuple(passage), key)
+            f"INSERT INTO passages ({_COLUMNS}, vector) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                passage.id,
+                passage.source,
+                passage.content_hash,
+                passage.ordinal,
+                passage.start,
+                passage.end,
+                passage.line,
+                json.dumps(place_rows(passage.places)),
+                passage.text,
+                key,
+            ),
         ).lastrowid
         connection.execute(
             "INSERT INTO passage_terms (rowid, terms) VALUES (?, ?)", (number, _terms_column(passage.text))

@@ -15,7 +15,7 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeRelationship, NodeWithScore, QueryBundle, RelatedNodeInfo, TextNode
 
 from index.embedding import Embedder, Vectors
-from index.manifest import Manifest
+from index.manifest import Manifest, place_rows, places_from
 from index.terms import question_terms
 from index.types import Hit, Passage
 
@@ -24,6 +24,8 @@ CANDIDATES = 100
 DENSE_WEIGHT = 0.5
 """The share of the cosine similarity in a score; the rest is BM25's, as a share of the best candidate's."""
 
+# What a node carries for citing and no model should read.
+_FOR_CITING = ["content_hash", "ordinal", "start", "end", "line", "places", "similarity"]
 # How often a search is done again because the index changed while it ran.
 _ATTEMPTS = 5
 
@@ -59,7 +61,7 @@ class KeptVectors:
 
 class PassageRetriever(BaseRetriever):
     """A llama-index retriever of passages. A node's id is the passage's; its metadata hold source, content_hash,
-    ordinal, start, end, place and similarity, and its SOURCE relation is the document."""
+    ordinal, start, end, line, places and similarity, and its SOURCE relation is the document."""
 
     def __init__(self, manifest: Manifest, nearest: Nearest, embedder: Embedder, limit: int = 10) -> None:
         super().__init__()
@@ -108,11 +110,12 @@ def _node(hit: Hit) -> NodeWithScore:
             "ordinal": passage.ordinal,
             "start": passage.start,
             "end": passage.end,
-            "place": passage.place,
+            "line": passage.line,
+            "places": place_rows(passage.places),
             "similarity": hit.similarity,
         },
-        excluded_embed_metadata_keys=["content_hash", "ordinal", "start", "end", "similarity"],
-        excluded_llm_metadata_keys=["content_hash", "ordinal", "start", "end", "similarity"],
+        excluded_embed_metadata_keys=_FOR_CITING,
+        excluded_llm_metadata_keys=_FOR_CITING,
     )
     node.relationships[NodeRelationship.SOURCE] = RelatedNodeInfo(node_id=passage.source, hash=passage.content_hash)
     return NodeWithScore(node=node, score=hit.score)
@@ -129,7 +132,8 @@ def hits_of(nodes: Sequence[NodeWithScore]) -> tuple[Hit, ...]:
                 ordinal=found.node.metadata["ordinal"],
                 start=found.node.metadata["start"],
                 end=found.node.metadata["end"],
-                place=found.node.metadata["place"],
+                line=found.node.metadata["line"],
+                places=places_from(found.node.metadata["places"]),
                 text=found.node.get_content(),
             ),
             score=found.score or 0.0,

@@ -29,7 +29,7 @@ from index.manifest import FileRow, IndexedDocument, Manifest, vector_key
 from index.scanning import FoundFile, Scan, content_hash, is_settled, scan, stat_of
 from index.splitting import split
 from index.store import PAGE, PassageStore
-from index.types import Document, Passage, Progress, State, SyncPlan, SyncReport
+from index.types import Document, Passage, Progress, State, SyncPlan, SyncReport, line_ends
 
 OnProgress = Callable[[Progress], None]
 
@@ -293,20 +293,31 @@ def _read(change: _Change) -> tuple[Document, str]:
 
 
 def _passages(document: Document, embedder: Embedder) -> list[Passage]:
-    spans = split(document.text, embedder.count_tokens, document.places)
-    return [
-        Passage(
-            id=passage_id(document.source, document.content_hash, start, end),
-            source=document.source,
-            content_hash=document.content_hash,
-            ordinal=ordinal,
-            start=start,
-            end=end,
-            place=place.label if (place := document.place(start)) else "",
-            text=document.text[start:end],
+    passages: list[Passage] = []
+    text, places = document.text, document.places
+    line = 1
+    first = 0  # of the places, the one in force where the passage begins
+    for start, end in split(text, embedder.count_tokens, places):
+        while first + 1 < len(places) and places[first + 1].start <= start:
+            first += 1
+        last = first
+        while last < len(places) and places[last].start < end:
+            last += 1
+        passages.append(
+            Passage(
+                id=passage_id(document.source, document.content_hash, start, end),
+                source=document.source,
+                content_hash=document.content_hash,
+                ordinal=len(passages),
+                start=start,
+                end=end,
+                line=line,
+                places=tuple(places[first:last]),
+                text=text[start:end],
+            )
         )
-        for ordinal, (start, end) in enumerate(spans)
-    ]
+        line += line_ends(text, start, end)
+    return passages
 
 
 def _cannot_open(fault: OSError) -> str:
