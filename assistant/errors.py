@@ -1,6 +1,7 @@
 """Errors of the assistant; the tree they belong to is drawn in `index.errors`.
 
     FootnoteError
+    ├── HistoryUnusable          the stored conversations can be neither read nor written
     └── EndpointError            the chat endpoint gave no answer
         ├── EndpointUnreachable  nothing answers at the address
         ├── EndpointRefused      401 or 403: the key is wrong or may not do this
@@ -13,6 +14,10 @@
 from __future__ import annotations
 
 from index.errors import FootnoteError
+
+
+class HistoryUnusable(FootnoteError):
+    """The file with the conversations can be neither read nor written, or is of a newer version."""
 
 
 class EndpointError(FootnoteError):
