@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from index.errors import FootnoteError
+from index.errors import FootnoteError as FootnoteError  # offered to the window, which knows nothing of the index
 
 
 class HistoryUnusable(FootnoteError):
