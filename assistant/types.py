@@ -5,6 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+# Offered to the window, which knows nothing of the index.
+from index.types import Document as Document
+from index.types import FileStatus as FileStatus
+from index.types import Progress as Progress
+from index.types import State as State
+from index.types import SyncReport as SyncReport
+
 
 class Support(StrEnum):
     """How far the cited words carry a sentence.
