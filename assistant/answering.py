@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,9 +10,10 @@ from assistant.citing import CitedSentence, MarkParser, is_not_found
 from assistant.errors import EndpointError, EndpointGarbled
 from assistant.footnotes import Numbering, cite, cite_whole
 from assistant.prompting import render_answer
-from assistant.quoting import Embed, Quote, answering, quotes
+from assistant.quoting import ANSWERS, Quote, answerability, answering, quotes
 from assistant.types import Answer, Mode, Sentence, Support
 from assistant.verifying import verify
+from index.embedding import Vectors
 from index.folder import FolderIndex
 from index.types import Hit, Passage
 
@@ -43,14 +44,17 @@ def answer(index: FolderIndex, question: str, model: ChatModel | None) -> Iterat
     Whether the documents hold an answer is decided before a model is asked. Raises IndexDamaged.
     """
     hits = index.retrieve(question, _RETRIEVED)
-    ranked = quotes(question, hits, index.embed)
-    chosen = answering(ranked)
-    if not chosen:
+    ranked = quotes(question, hits, index.term_weights(question))
+    if not ranked or answerability(question, ranked[0], _around(index, ranked[0].passage)) < ANSWERS:
         yield _not_found(question, Mode.QUOTE if model is None else Mode.GENERATED, ranked)
     elif model is None:
-        yield _quoted(question, chosen)
+        yield _quoted(question, answering(ranked))
     else:
         yield from _generated(index, question, model, hits, ranked)
+
+
+def _around(index: FolderIndex, passage: Passage) -> str:
+    return " ".join(near.text for near in index.neighbours(passage) if near.content_hash == passage.content_hash)
 
 
 def _quoted(question: str, chosen: Sequence[Quote]) -> Answer:
@@ -80,8 +84,9 @@ def _generated(
         )
     except EndpointError as fault:
         # The documents are at hand although the model is not: their own words are given, and it is said.
-        chosen = answering(ranked)
-        yield replace(_quoted(question, chosen), notice=f"{fault} Here are the documents' own words instead.")
+        yield replace(
+            _quoted(question, answering(ranked)), notice=f"{fault} Here are the documents' own words instead."
+        )
         return
     parser = MarkParser(sent)
     checked = _Checked(blocks[:sent], index.embed)
@@ -118,7 +123,7 @@ def _finished(growing: Answer, checked: _Checked, ranked: Sequence[Quote]) -> An
 class _Checked:
     """A model's sentences, each checked against the passages that were sent, and numbered."""
 
-    def __init__(self, blocks: Sequence[Block], embed: Embed) -> None:
+    def __init__(self, blocks: Sequence[Block], embed: Callable[[Sequence[str]], Vectors]) -> None:
         self._blocks, self._embed = blocks, embed
         self._numbering = Numbering()
         self.sentences: list[Sentence] = []
