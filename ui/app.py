@@ -18,7 +18,7 @@ from assistant.library import Library
 from assistant.settings import Settings
 from assistant.types import Answer, Citation
 from ui import view
-from ui.desk import Desk
+from ui.desk import STOPPED, Desk
 from ui.markup import label, plain
 
 STREAM_EVERY = 0.2
@@ -169,7 +169,11 @@ def draw_turn(desk: Desk, conversation: str, turn: Turn, *, was_going_on: bool) 
         st.button("Stop", key=f"stop-{turn.id}", icon=":material/stop:", on_click=desk.writing(turn.id).stop)
         return
     if answer is None or not answer.complete:
-        st.error(label(answer.notice if answer and answer.notice else "This question was not answered to its end."))
+        notice = answer.notice if answer else ""
+        if notice == STOPPED:
+            st.caption(STOPPED)
+        else:
+            st.error(label(notice or "This question was not answered to its end."))
         st.button(
             "Ask again",
             key=f"retry-{turn.id}",
@@ -191,8 +195,8 @@ def draw_source(desk: Desk, turns: tuple[Turn, ...]) -> None:
     st.html(PARTS / "beside.css")
     with st.container(key="source-pane"):
         with st.container(key="source-head", horizontal=True, vertical_alignment="center", gap="xsmall"):
-            step("Previous", ":material/arrow_back:", opened, -1, len(citations))
-            step("Next", ":material/arrow_forward:", opened, 1, len(citations))
+            step("Previous", opened, -1, len(citations))
+            step("Next", opened, 1, len(citations))
             original = desk.original(citation.source)
             if original:
                 st.download_button(
@@ -202,30 +206,29 @@ def draw_source(desk: Desk, turns: tuple[Turn, ...]) -> None:
                     "application/octet-stream",
                     key="original",
                     on_click="ignore",
-                    icon=":material/download:",
                     help="Download the original file",
                 )
-            st.button("Close", key="close-source", icon=":material/close:", on_click=show, args=(None,))
-        source_part(
-            key="source",
-            data=view.source(
-                citation,
-                desk.library.document(citation.source),
-                age(desk, citation),
-                context=st.session_state.get("context", view.CONTEXT),
-                of=len(citations),
-            ),
-            on_more_change=show_more,
-            on_leave_change=lambda: show(None),
-        )
+            st.button("Close", key="close-source", on_click=show, args=(None,))
+        with st.container(key="source-body"):
+            source_part(
+                key="source",
+                data=view.source(
+                    citation,
+                    desk.library.document(citation.source),
+                    age(desk, citation),
+                    closest=opened.closest,
+                    context=st.session_state.get("context", view.CONTEXT),
+                ),
+                on_more_change=show_more,
+                on_leave_change=lambda: show(None),
+            )
 
 
-def step(name: str, icon: str, opened: view.Opened, by: int, count: int) -> None:
+def step(name: str, opened: view.Opened, by: int, count: int) -> None:
     to = opened.at + by
     st.button(
         name,
         key=name.lower(),
-        icon=icon,
         disabled=not 0 <= to < count,
         on_click=show,
         args=(view.Opened(opened.turn, opened.closest, to),),
@@ -247,7 +250,7 @@ def draw_conversations(desk: Desk, current: str) -> None:
     st.caption(label(str(desk.library.folder)))
     st.button("New conversation", key="new", icon=":material/add:", width="stretch", on_click=turn_to, args=("",))
     conversations = desk.library.history.conversations()
-    listed = conversations if st.session_state.get("all") else conversations[:CONVERSATIONS_LISTED]
+    listed = conversations if st.session_state.get("list_all") else conversations[:CONVERSATIONS_LISTED]
     with st.container(key="conversations", gap="xxsmall"):
         for conversation in listed:
             if conversation.id == current:
@@ -257,25 +260,28 @@ def draw_conversations(desk: Desk, current: str) -> None:
                     label(conversation.title),
                     key=f"conversation-{conversation.id}",
                     type="tertiary",
+                    wrap=False,
                     on_click=turn_to,
                     args=(conversation.id,),
                 )
     if len(conversations) > len(listed):
-        st.button(f"Show all {len(conversations)}", key="all", type="tertiary")
+        if st.button(f"Show all {len(conversations)}", key="all", type="tertiary"):
+            st.session_state.list_all = True
+            st.rerun()
 
 
 def draw_current(desk: Desk, conversation: Conversation) -> None:
     history = desk.library.history
 
     def rename() -> None:
-        history.rename(conversation.id, st.session_state["title"])
+        history.rename(conversation.id, st.session_state[f"title-{conversation.id}"])
 
     def delete() -> None:
         history.delete(conversation.id)
         turn_to("")
 
     with st.popover(label(conversation.title), key="current", width="stretch", help="Rename or delete"):
-        st.text_input("Title", conversation.title, key="title", on_change=rename)
+        st.text_input("Title", conversation.title, key=f"title-{conversation.id}", on_change=rename)
         st.button("Delete this conversation", key="delete", icon=":material/delete:", on_click=delete)
 
 

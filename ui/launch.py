@@ -31,6 +31,8 @@ _SETTINGS = {
     "theme.font": "sans-serif",
     "theme.headingFont": "serif",
     "theme.baseRadius": "small",
+    "theme.paddingTop": "1rem",
+    "theme.sidebar.paddingTop": "0rem",
     "theme.light.primaryColor": "#8a3324",
     "theme.light.backgroundColor": "#fdfcf9",
     "theme.light.secondaryBackgroundColor": "#f3f0e8",

@@ -85,14 +85,14 @@ def turn(
 
 
 def source(
-    citation: Citation, document: Document | None, age: str, *, context: int = CONTEXT, of: int = 1
+    citation: Citation, document: Document | None, age: str, *, closest: bool = False, context: int = CONTEXT
 ) -> dict[str, Any]:
     """The document around the cited words; the words alone when the version they were cited from is gone."""
     drawn = {
         "name": plain(citation.source),
         "where": where(citation),
+        "called": "passage" if closest else "footnote",
         "number": citation.number,
-        "of": of,
         "quote": citation.quote,
         "before": "",
         "after": "",
@@ -124,6 +124,7 @@ def documents(files: Iterable[FileStatus]) -> list[dict[str, Any]]:
         if members := sorted(by_state.get(state, ()), key=lambda file: (not file.reason, file.source)):
             groups.append(
                 {
+                    "state": state.value,
                     "title": f"{title} ({len(members)})",
                     "open": state is not State.SKIPPED,
                     "files": [
