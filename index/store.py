@@ -1,0 +1,174 @@
+"""The passages' vectors in one Chroma collection: embedded in this process, or behind `chroma run`.
+
+Chroma is a cache of the manifest. Nothing here decides what is indexed; whatever is lost or damaged is made again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from index.embedding import Vectors
+from index.errors import StoreUnreachable
+from index.types import Passage
+
+if TYPE_CHECKING:
+    from chromadb.api import ClientAPI
+    from chromadb.api.models.Collection import Collection
+
+# Chroma refuses larger batches than its client's max_batch_size (5,461 here), and `get` of many ids at once fails with
+# "too many SQL variables"; pages of this size stay under both.
+PAGE = 2000
+
+
+class StoreDamaged(Exception):
+    """Chroma cannot open or search what it holds. Never shown: the collection is made again from the manifest."""
+
+
+class PassageStore:
+    """One collection with cosine space, keyed by passage id."""
+
+    def __init__(self, collection: Collection, client: ClientAPI) -> None:
+        self._collection = collection
+        self._client = client
+
+    @classmethod
+    def embedded(cls, path: Path, name: str) -> PassageStore:
+        """The collection in `path`, made if it is not there. One process at a time may open it. Raises StoreDamaged."""
+        import chromadb
+
+        path.mkdir(parents=True, exist_ok=True)
+        with _damage_is_told():
+            client = chromadb.PersistentClient(str(path), settings=_settings())
+            return cls(_collection(client, name), client)
+
+    @classmethod
+    def server(cls, url: str, name: str) -> PassageStore:
+        """The collection `name` of the Chroma server at `url`. Raises StoreUnreachable."""
+        import chromadb
+
+        parts = urlsplit(url if "//" in url else f"//{url}")
+        tls = parts.scheme == "https"
+        try:
+            client = chromadb.HttpClient(
+                parts.hostname or "localhost", parts.port or (443 if tls else 8000), ssl=tls, settings=_settings()
+            )
+            return cls(_collection(client, name), client)
+        except (ValueError, OSError, chromadb.errors.ChromaError) as fault:
+            raise StoreUnreachable(
+                f"The Chroma server at {url} does not answer ({_first_line(fault)}). "
+                "Start it with 'chroma run', or leave --chroma-url away to keep the index on this machine."
+            ) from fault
+
+    def upsert(self, passages: Sequence[Passage], vectors: Vectors) -> None:
+        """Write passages with their vectors, shape (len(passages), dimensions); one that is there is overwritten."""
+        for at in range(0, len(passages), PAGE):
+            some = passages[at : at + PAGE]
+            with _damage_is_told():
+                self._collection.upsert(
+                    ids=[passage.id for passage in some],
+                    embeddings=vectors[at : at + PAGE],
+                    documents=[passage.text for passage in some],
+                    metadatas=[
+                        {"source": p.source, "content_hash": p.content_hash, "start": p.start, "end": p.end}
+                        for p in some
+                    ],
+                )
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Delete passages; ids that are not there are passed over."""
+        for at in range(0, len(ids), PAGE):
+            with _damage_is_told():
+                self._collection.delete(ids=list(ids[at : at + PAGE]))
+
+    def nearest(self, vector: Vectors, limit: int) -> list[str]:
+        """The ids of the passages nearest to a unit vector of shape (dimensions,), nearest first."""
+        with _damage_is_told():
+            if not (count := self._collection.count()):
+                return []
+            found = self._collection.query(
+                query_embeddings=np.asarray([vector]), n_results=min(limit, count), include=[]
+            )
+        return list(found["ids"][0])
+
+    def ids(self) -> Iterator[str]:
+        """Every id in the collection."""
+        offset = 0
+        while True:
+            with _damage_is_told():
+                page = self._collection.get(limit=PAGE, offset=offset, include=[])["ids"]
+            if not page:
+                return
+            yield from page
+            offset += len(page)
+
+    def rows(self) -> Iterator[tuple[str, str, dict[str, Any], Vectors]]:
+        """Every passage as it is stored: id, text, metadata, vector. For checks, not for search."""
+        offset = 0
+        while True:
+            with _damage_is_told():
+                page = self._collection.get(limit=PAGE, offset=offset, include=["documents", "metadatas", "embeddings"])
+            if not page["ids"]:
+                return
+            # chromadb types these as optional, whatever `include` asks for.
+            columns: tuple[Any, ...] = (page["ids"], page["documents"], page["metadatas"], page["embeddings"])
+            yield from zip(*columns, strict=True)
+            offset += len(page["ids"])
+
+    def count(self) -> int:
+        with _damage_is_told():
+            return self._collection.count()
+
+    def drop(self) -> None:
+        """Delete the collection with all it holds."""
+        self._client.delete_collection(self._collection.name)
+
+    def close(self) -> None:
+        self._client.close()  # type: ignore[attr-defined]  # every client has it, their common base does not
+
+
+def remove_store(path: Path) -> None:
+    """Delete an embedded store's files, whatever state they are in."""
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _collection(client: ClientAPI, name: str) -> Collection:
+    return client.get_or_create_collection(name, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None)
+
+
+def _settings() -> Any:
+    from chromadb.config import Settings
+
+    os.environ["ANONYMIZED_TELEMETRY"] = "False"
+    return Settings(anonymized_telemetry=False)
+
+
+@contextlib.contextmanager
+def _damage_is_told() -> Iterator[None]:
+    """Chroma's own errors, and the panics of its Rust core, as StoreDamaged; a refused argument is our fault and stays.
+
+    A panic reaches Python as pyo3's PanicException, which is a BaseException of no importable name.
+    """
+    import chromadb.errors
+
+    try:
+        yield
+    except (chromadb.errors.InvalidArgumentError, ValueError, TypeError):
+        raise
+    except (chromadb.errors.ChromaError, RuntimeError, OSError) as fault:
+        raise StoreDamaged(_first_line(fault)) from fault
+    except BaseException as fault:
+        if type(fault).__name__ == "PanicException":
+            raise StoreDamaged(_first_line(fault)) from fault
+        raise
+
+
+def _first_line(fault: BaseException) -> str:
+    return (str(fault).splitlines() or [type(fault).__name__])[0]

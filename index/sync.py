@@ -1,0 +1,398 @@
+"""The only way the index changes: plan what differs between the folder and the manifest, apply it, report it.
+
+The order of one step, and what a crash after each line leaves:
+
+1. Read the new version, split it, embed what is not embedded yet and keep the embeddings.
+   Nothing that answers has changed; a later run finds the embeddings and computes none of them again.
+2. Write down the new passage ids as strays, then write the passages to Chroma.
+   Chroma holds rows that no reader asks the manifest for; the strays say which to delete.
+3. In one transaction of the manifest, swap the old version for the new one; the old ids become strays.
+   From here on the new version answers; Chroma's old rows are found by no reader.
+4. Delete the strays from Chroma, then from the list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from index import readers
+from index.embedding import Embedder
+from index.errors import EmbeddingFailed, SourceUnreadable, SourceUnsupported
+from index.manifest import FileRow, IndexedDocument, Manifest, vector_key
+from index.scanning import FoundFile, Scan, content_hash, is_settled, scan, stat_of
+from index.splitting import split
+from index.store import PAGE, PassageStore
+from index.types import Document, Passage, Progress, State, SyncPlan, SyncReport, line_ends
+
+OnProgress = Callable[[Progress], None]
+
+# Documents are gathered until they make so many new passages: enough for full batches, few enough to lose little work.
+_GROUP = 512
+_EMBED_BATCH = 128
+# How often a file that changes while it is read is read again before it is left for the next sync.
+_READ_ATTEMPTS = 3
+# The stat of a file that is to be looked at again although its times do not change.
+_LOOK_AGAIN = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A file whose contents are to be read; `content_hash` is what they hashed to when the plan was made. `old_source`
+    is where the same bytes lay before, if the file was renamed."""
+
+    file: FoundFile
+    content_hash: str
+    old_source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a sync is going to do. `public` is what is told of it; `removed` holds the documents that go without
+    another taking their place, `rows` what else is to be noted of files, and `forgotten` the files to note no more."""
+
+    public: SyncPlan
+    changes: tuple[_Change, ...]
+    removed: tuple[str, ...]
+    forgotten: tuple[str, ...]
+    rows: tuple[FileRow, ...]
+
+
+def plan(folder: Path, manifest: Manifest) -> Plan:
+    """Compare the folder with the manifest; writes nothing. Files whose stat is the one kept are not opened.
+
+    Raises FolderMissing.
+    """
+    now = scan(folder)
+    with manifest.snapshot():
+        seen, indexed = manifest.seen(), manifest.indexed()
+    changes: dict[str, _Change] = {}
+    rows: list[FileRow] = []
+    unchanged: list[str] = []
+    unread: list[str] = []
+    for source, file in now.found.items():
+        kept = seen.get(source)
+        if kept is not None and kept.stat == file.stat:
+            unchanged.append(source)
+            continue
+        try:
+            settled = is_settled(os.stat(file.path, follow_symlinks=False), time.time_ns())
+            digest = content_hash(file.path)
+        except FileNotFoundError:
+            continue  # gone since it was listed: the next sync finds it gone
+        except (SourceUnreadable, OSError) as fault:
+            reason = str(fault) if isinstance(fault, SourceUnreadable) else _cannot_open(fault)
+            rows.append(FileRow(source, _LOOK_AGAIN, file.size, "", State.UNREADABLE, reason))
+            unread.append(source)
+            continue
+        stat = file.stat if settled else _unsettled(file.stat)
+        if digest == indexed.get(source):
+            # Touched, or looked at before its times could be trusted: these are the bytes that are indexed.
+            unchanged.append(source)
+            rows.append(FileRow(source, stat, file.size, digest, State.INDEXED))
+        elif kept is not None and kept.state is not State.INDEXED and _is_known(kept, digest):
+            unchanged.append(source)
+            rows.append(replace(kept, stat=stat))
+        else:
+            changes[source] = _Change(file, digest)
+    rows.extend(FileRow(s, _LOOK_AGAIN, 0, "", State.SKIPPED, why) for s, why in now.refused.items())
+    rows.extend(FileRow(s, _LOOK_AGAIN, 0, "", State.UNREADABLE, why) for s, why in now.unseen.items())
+    gone = [s for s in indexed if s not in now.found and not now.is_unseen(s)]
+    for old, new in _renames(gone, changes.values(), indexed):
+        changes[new] = replace(changes[new], old_source=old)
+    renamed = {change.old_source: source for source, change in changes.items() if change.old_source}
+    removed = tuple(source for source in gone if source not in renamed)
+    return Plan(
+        public=SyncPlan(
+            added=tuple(s for s, change in changes.items() if s not in indexed and not change.old_source),
+            changed=tuple(s for s in changes if s in indexed),
+            renamed=tuple(renamed.items()),
+            removed=removed,
+            unchanged=tuple(unchanged),
+        ),
+        changes=tuple(changes.values()),
+        removed=(*removed, *(source for source in unread if source in indexed)),
+        forgotten=_forgotten(seen, now),
+        rows=tuple(row for row in rows if row != seen.get(row.source)),
+    )
+
+
+def sync(
+    folder: Path,
+    manifest: Manifest,
+    store: PassageStore,
+    embedder: Embedder,
+    on_progress: OnProgress = lambda _: None,
+) -> SyncReport:
+    """Bring the index in step with the folder. May be stopped at any instant and run again. Raises FolderMissing."""
+    started = time.monotonic()
+    on_progress(Progress("Looking through the folder", "", 0, 0))
+    work = plan(folder, manifest)
+    applied = _Apply(manifest, store, embedder, _Tracker(on_progress, work.changes))
+    # What is gone from the folder must not answer while the rest is read and embedded.
+    applied.step((), work.removed, work.rows, work.forgotten)
+    for change in work.changes:
+        applied.take(change)
+    applied.flush()
+    if work.changes or work.removed:
+        manifest.drop_unused_vectors()
+    failed = tuple((row.source, row.reason) for row in manifest.seen().values() if row.reason)
+    return SyncReport(work.public, applied.embedded, applied.reused, failed, time.monotonic() - started)
+
+
+def mend(manifest: Manifest, store: PassageStore) -> int:
+    """Make Chroma equal to the manifest, from kept embeddings; the number of rows written or deleted."""
+    wanted, held = manifest.passage_ids(), set(store.ids())
+    extra = sorted(held - wanted)
+    store.delete(extra)
+    manifest.clear_strays(manifest.strays())
+    missing = wanted - held
+    if missing:
+        for passages, vectors in manifest.all_passages(PAGE):
+            lacking = [at for at, passage in enumerate(passages) if passage.id in missing]
+            if lacking:
+                store.upsert([passages[at] for at in lacking], vectors[lacking])
+    return len(extra) + len(missing)
+
+
+def passage_id(source: str, digest: str, start: int, end: int) -> str:
+    """The same passage of the same version of the same document has the same id on every machine."""
+    return hashlib.sha256(f"{source}\0{digest}\0{start}\0{end}".encode()).hexdigest()[:32]
+
+
+class _Apply:
+    """Changes gathered into groups, each group one step as the module says."""
+
+    def __init__(self, manifest: Manifest, store: PassageStore, embedder: Embedder, tracker: _Tracker) -> None:
+        self._manifest, self._store, self._embedder, self._tracker = manifest, store, embedder, tracker
+        self.embedded = self.reused = 0
+        self._group: list[_New] = []
+
+    def take(self, change: _Change) -> None:
+        """Read a changed file; it is indexed with its group, or at once found to be no document."""
+        file = change.file
+        self._tracker.tell("Reading", file.source)
+        try:
+            document, stat = _read(change)
+        except SourceUnreadable as fault:
+            state = State.SKIPPED if isinstance(fault, SourceUnsupported) else State.UNREADABLE
+            row = FileRow(file.source, file.stat, file.size, change.content_hash, state, str(fault))
+            # The text that was indexed is no longer in the folder, so it may not answer either.
+            self.step((), [source for source in (file.source, change.old_source) if source], [row])
+            self._tracker.done(file)
+            return
+        passages = _passages(document, self._embedder)
+        keys = [vector_key(self._embedder.fingerprint, passage.text) for passage in passages]
+        row = FileRow(file.source, stat, file.size, document.content_hash, State.INDEXED)
+        self._group.append(_New(change, IndexedDocument(document, passages, keys, time.time()), row))
+        if sum(len(new.indexed.passages) for new in self._group) >= _GROUP:
+            self.flush()
+
+    def flush(self) -> None:
+        """Index what is gathered. What cannot be embedded does not keep its neighbours from being indexed."""
+        group, self._group = self._group, []
+        try:
+            self._index(group)
+        except EmbeddingFailed:
+            for new in group:
+                try:
+                    self._index([new])
+                except EmbeddingFailed as fault:
+                    self._keep_old(new, fault)
+
+    def step(
+        self,
+        group: Sequence[_New],
+        removed: Sequence[str] = (),
+        rows: Sequence[FileRow] = (),
+        forgotten: Sequence[str] = (),
+    ) -> None:
+        """Points 2 to 4 of the module's order."""
+        if not (group or removed or rows or forgotten):
+            return
+        documents = [new.indexed for new in group]
+        self._manifest.add_strays(passage.id for new in documents for passage in new.passages)
+        for new in documents:
+            for at in range(0, len(new.passages), PAGE):
+                keys = new.vector_keys[at : at + PAGE]
+                vectors = self._manifest.kept_vectors(keys)
+                self._store.upsert(new.passages[at : at + PAGE], np.stack([vectors[key] for key in keys]))
+        moved = [new.change.old_source for new in group if new.change.old_source]
+        self._manifest.replace(documents, [*removed, *moved], [*rows, *(new.row for new in group)], forgotten)
+        strays = self._manifest.strays()
+        self._store.delete(strays)
+        self._manifest.clear_strays(strays)
+
+    def _index(self, group: Sequence[_New]) -> None:
+        self._embed([new.indexed for new in group])
+        self.step(group)
+        for new in group:
+            self._tracker.done(new.change.file)
+
+    def _embed(self, documents: Sequence[IndexedDocument]) -> None:
+        texts = {
+            key: passage.text for new in documents for key, passage in zip(new.vector_keys, new.passages, strict=True)
+        }
+        missing = self._manifest.missing_vectors(texts)
+        # Texts of one length in one batch waste least on padding; equal lengths go by key, so that runs are alike.
+        wanted = sorted(missing, key=lambda key: (len(texts[key]), key))
+        passages = sum(len(new.passages) for new in documents)
+        self._tracker.gathered(passages, passages - len(wanted))
+        for at in range(0, len(wanted), _EMBED_BATCH):
+            keys = wanted[at : at + _EMBED_BATCH]
+            # Kept at once: what is embedded is never embedded again, wherever the run is stopped.
+            self._manifest.put_vectors(keys, self._embedder.embed_passages([texts[key] for key in keys]))
+            self.embedded += len(keys)
+            self._tracker.embedded(len(keys), documents[0].document.source)
+        self.reused += passages - len(wanted)
+
+    def _keep_old(self, new: _New, fault: EmbeddingFailed) -> None:
+        """The contents are known and cannot be embedded now: the old version goes on answering, and it is said."""
+        source = new.row.source
+        row = replace(new.row, stat=_LOOK_AGAIN, state=State.UNREADABLE, reason=str(fault))
+        if source in self._manifest.indexed():
+            reason = f"The newest version could not be indexed, so the one before still answers. {fault}"
+            row = replace(row, state=State.INDEXED, reason=reason)
+        self.step((), (), [row])
+        self._tracker.done(new.change.file)
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    """A document ready to be indexed, and the row of its file."""
+
+    change: _Change
+    indexed: IndexedDocument
+    row: FileRow
+
+
+def _read(change: _Change) -> tuple[Document, str]:
+    """The document as one version of the file, and its stat. A file that changes while it is read is read again."""
+    file = change.file
+    for _ in range(_READ_ATTEMPTS):
+        try:
+            before = os.stat(file.path, follow_symlinks=False)
+            digest = content_hash(file.path)
+            extract = readers.read(file.path, file.source)
+            after = os.stat(file.path, follow_symlinks=False)
+        except OSError as fault:
+            raise SourceUnreadable(_cannot_open(fault)) from fault
+        if stat_of(before) == stat_of(after):
+            stat = stat_of(after) if is_settled(after, time.time_ns()) else _unsettled(stat_of(after))
+            return (
+                Document(file.source, digest, extract.text, extract.places, extract.metadata, extract.notices),
+                stat,
+            )
+    raise SourceUnreadable("The file changes while it is being read. It is read again at the next sync.")
+
+
+def _passages(document: Document, embedder: Embedder) -> list[Passage]:
+    passages: list[Passage] = []
+    text, places = document.text, document.places
+    line = 1
+    first = 0  # of the places, the one in force where the passage begins
+    for start, end in split(text, embedder.count_tokens, places):
+        while first + 1 < len(places) and places[first + 1].start <= start:
+            first += 1
+        last = first
+        while last < len(places) and places[last].start < end:
+            last += 1
+        passages.append(
+            Passage(
+                id=passage_id(document.source, document.content_hash, start, end),
+                source=document.source,
+                content_hash=document.content_hash,
+                ordinal=len(passages),
+                start=start,
+                end=end,
+                line=line,
+                places=tuple(places[first:last]),
+                text=text[start:end],
+            )
+        )
+        line += line_ends(text, start, end)
+    return passages
+
+
+def _cannot_open(fault: OSError) -> str:
+    return f"The file cannot be opened ({fault.strerror or fault})."
+
+
+def _unsettled(stat: str) -> str:
+    """A stat that no file ever has, so that the file is hashed again at the next sync."""
+    return f"?{stat}"
+
+
+def _is_known(kept: FileRow, digest: str) -> bool:
+    """Whether what was noted of the file holds for these bytes, so that a bad file is not read again and again."""
+    return kept.content_hash == digest and kept.stat != _LOOK_AGAIN
+
+
+def _forgotten(seen: Iterable[str], now: Scan) -> tuple[str, ...]:
+    known = now.found.keys() | now.refused.keys() | now.unseen.keys()
+    return tuple(source for source in seen if source not in known and not now.is_unseen(source))
+
+
+def _renames(gone: Iterable[str], changes: Iterable[_Change], indexed: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Pairs (old, new) of a file that is gone and a new one of the same bytes; each file is in one pair at most."""
+    by_hash: dict[str, list[str]] = {}
+    for source in gone:
+        by_hash.setdefault(indexed[source], []).append(source)
+    for change in changes:
+        if change.file.source not in indexed and by_hash.get(change.content_hash):
+            yield by_hash[change.content_hash].pop(0), change.file.source
+
+
+class _Tracker:
+    """Tells how far a sync is. Time left is by bytes, since a file's passages are known only once it is read."""
+
+    def __init__(self, on_progress: OnProgress, changes: Sequence[_Change]) -> None:
+        self._on_progress = on_progress
+        self._started = time.monotonic()
+        self._files_total = len(changes)
+        self._bytes_total = sum(change.file.size for change in changes)
+        self._files_done = self._bytes_done = self._passages_done = self._passages_total = 0
+
+    def gathered(self, passages: int, reused: int) -> None:
+        self._passages_total += passages
+        self._passages_done += reused
+
+    def embedded(self, passages: int, source: str) -> None:
+        self._passages_done += passages
+        self.tell("Embedding", source)
+
+    def done(self, file: FoundFile) -> None:
+        self._files_done += 1
+        self._bytes_done += file.size
+        self.tell("Indexed", file.source)
+
+    def tell(self, stage: str, source: str) -> None:
+        self._on_progress(
+            Progress(
+                stage,
+                source,
+                self._files_done,
+                self._files_total,
+                self._passages_done,
+                self._passages_total,
+                self._seconds_left(),
+            )
+        )
+
+    def _seconds_left(self) -> float | None:
+        spent = time.monotonic() - self._started
+        # Before a second has passed the rate is mostly start-up.
+        if spent < 1 or not self._passages_done:
+            return None
+        # Passages known and not done, and those of the bytes not read yet at the rate of the bytes that are done.
+        left: float = self._passages_total - self._passages_done
+        if self._bytes_done:
+            unread = self._bytes_total - self._bytes_done
+            left = max(left, self._passages_done * unread / self._bytes_done)
+        return spent * left / self._passages_done

@@ -1,0 +1,84 @@
+"""Text -> search terms: what BM25 counts. Pure.
+
+Words are case-folded, compatibility-normalised (so that a ligature or a full-width digit is found) and stemmed with
+Snowball's English stemmer, which leaves words of other languages nearly as they are. Scripts written without spaces
+are cut into overlapping pairs of characters, the usual way to search them without a dictionary.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+from typing import TYPE_CHECKING
+
+import regex
+
+if TYPE_CHECKING:
+    from Stemmer import Stemmer
+
+VERSION = "1"
+
+_UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+# Dots, commas and apostrophes inside a word hold it together: U.S., 3.5, 1,000, it's. Marks belong to their letter.
+_WORD = regex.compile(rf"{_UNSPACED}+|(?:(?!{_UNSPACED})[\p{{L}}\p{{N}}][\p{{M}}]*(?:[.,'’](?=[\p{{L}}\p{{N}}]))?)+")
+_STARTS_UNSPACED = regex.compile(_UNSPACED)
+_DROPPED = str.maketrans("", "", ".,'’")
+# A point inside a number is kept, as a sign that no tokenizer of SQLite's takes for a border.
+_DROPPED_IN_NUMBER = str.maketrans(".", "·", ",'’")
+
+# Words that say how a question is put, not what it is about (the closed classes of English).
+_CLOSED_CLASSES = """
+    a about above after again against all also am an and any are as at be because been before being below
+    between both but by can could did do does doing down during each few for from further had has have having he
+    her here hers herself him himself his how i if in into is it its itself just me might more most must my
+    myself no nor not of off on once only or other our ours ourselves out over own please said same say says
+    shall she should so some such tell than that the their theirs them themselves then there these they this
+    those through to too under until up very was we were what when where which while who whom whose why will
+    with would you your yours yourself yourselves
+"""
+STOPWORDS = frozenset(_CLOSED_CLASSES.split())
+
+
+def terms(text: str) -> list[str]:
+    """The search terms of `text` in order, repeats kept."""
+    found: list[str] = []
+    for word in _words(text):
+        found.extend(_pairs(word) if _is_unspaced(word) else [_stem(word)])
+    return found
+
+
+def question_terms(text: str) -> list[str]:
+    """The terms of a question that say what it is about, each once, in order; all of them where none would be left."""
+    words = list(_words(text))
+    telling = [word for word in words if word not in STOPWORDS] or words
+    return list(dict.fromkeys(term for word in telling for term in terms(word)))
+
+
+def _words(text: str) -> list[str]:
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return [word for match in _WORD.finditer(folded) if (word := _shortened(match.group()))]
+
+
+def _shortened(word: str) -> str:
+    for ending in ("'s", "’s"):
+        word = word.removesuffix(ending)
+    return word.translate(_DROPPED_IN_NUMBER if word[0].isdigit() else _DROPPED)
+
+
+def _is_unspaced(word: str) -> bool:
+    return _STARTS_UNSPACED.match(word) is not None
+
+
+def _pairs(word: str) -> list[str]:
+    return [word[i : i + 2] for i in range(len(word) - 1)] or [word]
+
+
+@cache
+def _stemmer() -> Stemmer:
+    from Stemmer import Stemmer
+
+    return Stemmer("english")
+
+
+def _stem(word: str) -> str:
+    return str(_stemmer().stemWord(word))
