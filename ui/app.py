@@ -51,7 +51,7 @@ documents_part = component("documents", "documents")
 
 @st.cache_resource(show_spinner="Opening the library…")
 def desk_of(folder: str) -> Desk:
-    library = Library.open(Path(folder), Settings())
+    library = Library.open(Path(folder), Settings.read())
     atexit.register(library.close)
     return Desk(library)
 
@@ -121,6 +121,12 @@ def draw_welcome(desk: Desk) -> None:
         st.markdown(
             f"You can ask {view.readable(files)}. Every sentence of an answer carries a footnote; "
             "a click on it opens the source at the words cited."
+        )
+        endpoint = Settings.read().endpoint
+        st.markdown(
+            f"Questions and the passages found for them go to the model at {label(endpoint.base_url)}."
+            if endpoint
+            else "No model is set up: answers are the documents' own words, and nothing leaves this machine."
         )
     elif desk.sync.running:
         st.markdown("The documents are being read for the first time. You can ask as soon as some are done.")
@@ -330,4 +336,5 @@ def age(desk: Desk, citation: Citation) -> str:
     return view.CHANGED if desk.library.document(citation.source) else view.GONE
 
 
-main()
+if __name__ == "__main__":
+    main()

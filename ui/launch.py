@@ -8,6 +8,7 @@ from pathlib import Path
 
 from assistant.errors import FootnoteError
 
+APP = Path(__file__).with_name("app.py")
 ADDRESS = "127.0.0.1"
 PORTS = range(8501, 8601)
 
@@ -60,7 +61,7 @@ def run(folder: Path, port: int | None, open_browser: bool) -> None:
 
     from streamlit.web.cli import main  # only here: it takes a second, which an early error need not wait for
 
-    main(["run", str(Path(__file__).with_name("app.py")), *flags, "--", str(folder)], standalone_mode=False)
+    main(["run", str(APP), *flags, "--", str(folder)], standalone_mode=False)
 
 
 def _free_port(wanted: int | None) -> int:
