@@ -8,7 +8,8 @@
         ├── ModelUnknown         404: no such model or path at the endpoint
         ├── EndpointBusy         429, still after the retries
         ├── EndpointFailed       5xx, still after the retries
-        └── EndpointGarbled      an answer that is not the protocol, or is empty
+        ├── EndpointGarbled      an answer that is not the protocol, or is empty
+        └── ContextExceeded      the messages are longer than the model can read, even with fewer passages
 """
 
 from __future__ import annotations
@@ -46,3 +47,7 @@ class EndpointFailed(EndpointError):
 
 class EndpointGarbled(EndpointError):
     """The endpoint's answer is not the OpenAI protocol, or holds nothing."""
+
+
+class ContextExceeded(EndpointError):
+    """The messages are longer than the model can read, even after a retry with fewer passages."""

@@ -50,11 +50,17 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One sentence of an answer, without its footnote marks, and what it rests on."""
+    """One sentence of an answer, without its footnote marks, and what it rests on.
+
+    `note` says what the check found wanting, such as "the number 40 is not in the cited words"; it may be empty.
+    `starts_paragraph` is True where a new paragraph or list item begins.
+    """
 
     text: str
     citations: tuple[Citation, ...]
     support: Support
+    note: str = ""
+    starts_paragraph: bool = False
 
 
 class Mode(StrEnum):
@@ -80,6 +86,7 @@ class Answer:
     closest: tuple[Citation, ...] = ()
     complete: bool = True
     notice: str = ""
+    pending: str = ""
 
     @property
     def citations(self) -> tuple[Citation, ...]:

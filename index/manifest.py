@@ -198,6 +198,11 @@ class Manifest:
         """The content hash of every document that answers now."""
         return dict(self._rows("SELECT source, content_hash FROM documents"))
 
+    def content_hash(self, source: str) -> str | None:
+        """The content hash of the document that answers now; None where there is none."""
+        rows = self._rows("SELECT content_hash FROM documents WHERE source = ?", (source,))
+        return str(rows[0][0]) if rows else None
+
     def files(self) -> tuple[FileStatus, ...]:
         """Every file of the folder, in order of its path."""
         rows = self._rows(
