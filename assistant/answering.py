@@ -141,8 +141,13 @@ class _Checked:
         named = [self._blocks[number - 1] for number in sentence.numbers] or self._blocks
         passages = list(dict.fromkeys(passage for block in named for passage in block.passages))
         verdict = verify(sentence.text, [passage.text for passage in passages], self._embed)
-        citations = () if verdict.support is Support.UNSUPPORTED else tuple(
-            cite(passages[at], passages[at].start + start, passages[at].start + end) for at, start, end in verdict.spans
+        citations = (
+            ()
+            if verdict.support is Support.UNSUPPORTED
+            else tuple(
+                cite(passages[at], passages[at].start + start, passages[at].start + end)
+                for at, start, end in verdict.spans
+            )
         )
         support = verdict.support if citations else Support.UNSUPPORTED
         return Sentence(

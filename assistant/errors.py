@@ -1,15 +1,15 @@
 """Errors of the assistant; the tree they belong to is drawn in `index.errors`.
 
-    FootnoteError
-    ├── HistoryUnusable          the stored conversations can be neither read nor written
-    └── EndpointError            the chat endpoint gave no answer
-        ├── EndpointUnreachable  nothing answers at the address
-        ├── EndpointRefused      401 or 403: the key is wrong or may not do this
-        ├── ModelUnknown         404: no such model or path at the endpoint
-        ├── EndpointBusy         429, still after the retries
-        ├── EndpointFailed       5xx, still after the retries
-        ├── EndpointGarbled      an answer that is not the protocol, or is empty
-        └── ContextExceeded      the messages are longer than the model can read, even with fewer passages
+FootnoteError
+├── HistoryUnusable          the stored conversations can be neither read nor written
+└── EndpointError            the chat endpoint gave no answer
+    ├── EndpointUnreachable  nothing answers at the address
+    ├── EndpointRefused      401 or 403: the key is wrong or may not do this
+    ├── ModelUnknown         404: no such model or path at the endpoint
+    ├── EndpointBusy         429, still after the retries
+    ├── EndpointFailed       5xx, still after the retries
+    ├── EndpointGarbled      an answer that is not the protocol, or is empty
+    └── ContextExceeded      the messages are longer than the model can read, even with fewer passages
 """
 
 from __future__ import annotations

@@ -55,4 +55,3 @@ class Numbering:
             number = self._numbers.setdefault(words, len(self._numbers) + 1)
             found.setdefault(number, replace(citation, number=number))
         return tuple(found.values())
-

