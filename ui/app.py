@@ -171,31 +171,34 @@ def draw_turn(desk: Desk, conversation: str, turn: Turn, *, was_going_on: bool) 
     )
     if clicked.open:
         st.rerun()  # the source is outside of this fragment
-    if going_on:
-        st.button("Stop", key=f"stop-{turn.id}", icon=":material/stop:", on_click=desk.writing(turn.id).stop)
+    if writing and going_on:
+        st.button("Stop", key=f"stop-{turn.id}", icon=":material/stop:", on_click=writing.stop)
         return
-    if answer is None or not answer.complete:
-        notice = answer.notice if answer else ""
-        if notice == STOPPED:
-            st.caption(STOPPED)
-        else:
-            st.error(label(notice or "This question was not answered to its end."))
-        st.button(
-            "Ask again",
-            key=f"retry-{turn.id}",
-            icon=":material/refresh:",
-            on_click=desk.write,
-            args=(conversation, turn.id, turn.question),
-        )
-    elif answer.notice:
-        st.warning(label(answer.notice))
+    if answer is not None and answer.complete and not answer.notice:
+        return
+    notice = answer.notice if answer else ""
+    if notice == STOPPED:
+        st.caption(STOPPED)
+    elif answer is not None and answer.complete:
+        st.warning(label(notice))
+    else:
+        st.error(label(notice or "This question was not answered to its end."))
+    st.button(
+        "Ask again",
+        key=f"retry-{turn.id}",
+        icon=":material/refresh:",
+        on_click=desk.write,
+        args=(conversation, turn.id, turn.question),
+    )
 
 
 def draw_source(desk: Desk, turns: tuple[Turn, ...]) -> None:
-    opened = st.session_state.get("opened")
-    answer = next((current_answer(desk, turn) for turn in turns if opened and turn.id == opened.turn), None)
-    citations = opened.among(answer) if opened and answer else ()
-    if not citations or opened.at >= len(citations):
+    opened: view.Opened | None = st.session_state.get("opened")
+    if opened is None:
+        return
+    answer = next((current_answer(desk, turn) for turn in turns if turn.id == opened.turn), None)
+    citations = opened.among(answer) if answer else ()
+    if opened.at >= len(citations):
         return
     citation = citations[opened.at]
     st.html(PARTS / "beside.css")
@@ -271,9 +274,11 @@ def draw_conversations(desk: Desk, current: str) -> None:
                     args=(conversation.id,),
                 )
     if len(conversations) > len(listed):
-        if st.button(f"Show all {len(conversations)}", key="all", type="tertiary"):
-            st.session_state.list_all = True
-            st.rerun()
+        st.button(f"Show all {len(conversations)}", key="all", type="tertiary", on_click=list_all)
+
+
+def list_all() -> None:
+    st.session_state.list_all = True
 
 
 def draw_current(desk: Desk, conversation: Conversation) -> None:

@@ -19,6 +19,7 @@ from assistant.library import Library
 from assistant.types import Answer, Mode, Progress, SyncReport
 
 STOPPED = "You stopped this answer."
+TOO_EARLY = "Not all documents had been read when this was answered. Ask again when the indexing is done."
 
 SAVE_EVERY = 0.5
 """Seconds between two savings of a growing answer: what a crash can cost at most."""
@@ -39,8 +40,11 @@ class SyncStatus:
 class Writing:
     """An answer on its way. `answer` is what has come so far; `done` turns True once and for all."""
 
-    def __init__(self, library: Library, turn: int, question: str, earlier: Sequence[Turn]) -> None:
+    def __init__(
+        self, library: Library, turn: int, question: str, earlier: Sequence[Turn], *, indexing: bool = False
+    ) -> None:
         self._library = library
+        self._indexing = indexing
         self._turn = turn
         self._question = question
         self._earlier = tuple(earlier)
@@ -77,8 +81,10 @@ class Writing:
         with self._lock:
             if self.done:
                 return
+            if self._indexing and self.answer.complete and not self.answer.found:
+                self.answer = replace(self.answer, notice=TOO_EARLY)
             if notice:
-                self.answer = replace(self.answer, complete=False, notice=notice)
+                self.answer = replace(self.answer, complete=False, notice=notice, pending="")
             try:
                 self._library.history.save_answer(self._turn, self.answer)
                 self.saved = True
@@ -117,7 +123,7 @@ class Desk:
         for past in earlier:
             if (writing := self.writing(past.id)) and not writing.done:
                 writing.stop()
-        begun = Writing(self.library, turn, question, earlier)
+        begun = Writing(self.library, turn, question, earlier, indexing=self.sync.running)
         with self._lock:
             self._writings = {
                 key: writing for key, writing in self._writings.items() if not (writing.done and writing.saved)

@@ -23,7 +23,7 @@ _SIGNS = {
     Support.QUOTED: ("❝", "quoted word for word"),
     Support.SUPPORTED: ("●", "seems supported by its source"),
     Support.PARTLY: ("◐", "seems only partly supported"),
-    Support.UNSUPPORTED: ("○", "support not found in its source"),
+    Support.UNSUPPORTED: ("○", "no support found in the documents"),
 }
 _GROUPS = (
     (State.UNREADABLE, "Could not be read"),
@@ -72,6 +72,8 @@ def turn(
     at = {citation.number: index for index, citation in enumerate(answer.citations)}
     blocks = drawn["blocks"]
     blocks += [_sentence(sentence, answer.mode, at, opened) for sentence in answer.sentences]
+    if writing and answer.pending:
+        blocks.append({"kind": "pending", "text": answer.pending})
     if answer.complete and not answer.found:
         blocks.append({"kind": "plain", "text": NOT_FOUND})
     if answer.closest:
@@ -160,6 +162,7 @@ def _sentence(sentence: Sentence, mode: Mode, at: dict[int, int], opened: Opened
     return {
         "kind": "sentence",
         "quote": mode is Mode.QUOTE,
+        "begins": sentence.starts_paragraph,
         "text": sentence.text,
         "chips": [
             {
@@ -171,6 +174,7 @@ def _sentence(sentence: Sentence, mode: Mode, at: dict[int, int], opened: Opened
             for citation in sentence.citations
         ],
         "sign": sign,
+        "note": sentence.note,
         # What is in doubt says so in words where it stands; what is not needs no more than its sign.
         "spoken": sentence.support in (Support.PARTLY, Support.UNSUPPORTED),
     }

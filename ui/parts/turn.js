@@ -20,12 +20,13 @@ function sign(item) {
 }
 
 function sentence(block) {
+  const classes = ["sentence", block.sign.support, block.quote ? "verbatim" : "", block.begins ? "begins" : ""];
   // The last word and the footnotes stay on one line: a number alone at the start of a line belongs to nothing.
   const last = block.text.search(/\S{1,40}\s*$/);
   const cut = last < 0 ? block.text.length : last;
   return element(
     block.quote ? "p" : "span",
-    { class: "sentence " + block.sign.support + (block.quote ? " verbatim" : "") },
+    { class: classes.join(" ").trim() },
     element(
       "span",
       { class: "words", dir: "auto" },
@@ -38,7 +39,7 @@ function sentence(block) {
         sign(block.sign),
       ),
     ),
-    block.spoken ? element("span", { class: "spoken", "aria-hidden": "true" }, block.sign.words) : null,
+    block.spoken ? element("span", { class: "spoken" }, block.sign.words + (block.note ? ": " + block.note : "")) : null,
     " ",
   );
 }
@@ -73,6 +74,8 @@ const builders = {
   question: (block) => element("h2", { class: "question", dir: "auto" }, block.text),
   waiting: (block) => element("p", { class: "waiting", role: "status" }, block.text),
   plain: (block) => element("p", { class: "plain" }, block.text),
+  // Words not yet checked against the documents look unlike those that are.
+  pending: (block) => element("span", { class: "pending", dir: "auto" }, block.text),
   heading: (block) => element("h3", {}, block.text),
   sentence,
   sources: (block) => element("ol", { class: "sources", "aria-label": "Sources" }, ...block.items.map(listed)),
