@@ -138,6 +138,10 @@ class FolderIndex:
         """Unit vectors of texts, shape (len(texts), dimensions), by the model of this index. Raises EmbeddingFailed."""
         return self._embedder.embed_passages(texts)
 
+    def term_weights(self, question: str) -> dict[str, float]:
+        """What each term of a question tells in this folder: its inverse document frequency, smoothed."""
+        return self._opened_retriever().term_weights(question)
+
     def neighbours(self, passage: Passage, reach: int = 1) -> tuple[Passage, ...]:
         """The passages around one, itself among them, in order."""
         return self.manifest.passages_of(passage.source, passage.ordinal - reach, passage.ordinal + reach)

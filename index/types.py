@@ -79,7 +79,8 @@ class Passage:
 
     `ordinal` counts the passages of the document from 0; neighbours differ by one. `line` is the line of the document
     that `start` lies in. `places` are those that the stretch touches, with offsets into the document, so that any words
-    of the passage can be cited without the document at hand.
+    of the passage can be cited without the document at hand. `sentences` are (start, end) in the document and tile the
+    passage. `title` is the document's, for search.
     """
 
     id: str
@@ -90,6 +91,8 @@ class Passage:
     end: int
     line: int
     places: tuple[Place, ...]
+    sentences: tuple[tuple[int, int], ...]
+    title: str
     text: str
 
     def place_label(self, offset: int) -> str:
@@ -104,11 +107,15 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage found for a question. `score` grows with relevance; `similarity` is the cosine to the question."""
+    """A passage found for a question.
+
+    `score` grows with relevance and means the same for every question and folder; `similarities` are the cosines of the
+    passage's sentences to the question.
+    """
 
     passage: Passage
     score: float
-    similarity: float
+    similarities: tuple[float, ...]
 
 
 def place_at(places: Sequence[Place], offset: int) -> Place | None:
