@@ -21,9 +21,13 @@ from streamlit.testing.v1 import AppTest
 
 from assistant.errors import EndpointUnreachable, FootnoteError
 from assistant.history import History, Turn
+from assistant.library import Library
+from assistant.settings import Settings
 from assistant.types import Answer, Citation, Document, FileStatus, Mode, Progress, Sentence, State, Support
+from index.types import SyncPlan
+from ui import desk as desks
 from ui import launch, view
-from ui.desk import STOPPED, Desk, Writing
+from ui.desk import STOPPED, TOO_EARLY, Desk, Writing
 from ui.markup import label, plain
 
 SEEDS = Path(__file__).parent.parent / "seeds"
@@ -232,7 +236,13 @@ class Gated:
         self.reached = threading.Event()
         self.fault = fault
 
+    def plan(self) -> SyncPlan:
+        return SyncPlan()
+
     def sync(self, _: object) -> None:
+        return None
+
+    def prepare(self) -> None:
         return None
 
     def ask(self, question: str, _: Sequence[Turn]) -> Iterator[Answer]:
@@ -319,7 +329,7 @@ def test_an_original_outside_of_the_folder_is_never_handed_out(tmp_path: Path) -
     assert desk.original("gone.txt") is None
 
 
-# The script itself, on the real library
+# The folder is the truth, on the real library
 
 
 @pytest.fixture
@@ -331,6 +341,68 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys, "argv", ["app.py", str(folder)])
     return folder
+
+
+@pytest.fixture
+def untended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks at the folder between questions."""
+    monkeypatch.setattr(desks, "TEND_EVERY", 3600)
+
+
+@pytest.fixture
+def desk(folder: Path) -> Iterator[Desk]:
+    desk = Desk(Library.open(folder, Settings.read()))
+    until(lambda: not desk.sync.running, 60)
+    yield desk
+    desk.close()
+
+
+def answered(desk: Desk, question: str) -> Answer:
+    conversation = desk.library.history.start()
+    turn = desk.library.history.add_question(conversation, question)
+    desk.write(conversation, turn, question)
+    writing = desk.writing(turn)
+    assert writing is not None
+    until(lambda: writing.done, 60)
+    return writing.answer
+
+
+@pytest.mark.parametrize("change", ["edit", "remove"])
+def test_no_answer_rests_on_words_that_left_the_folder_before_it_was_asked(
+    folder: Path, untended: None, desk: Desk, change: str
+) -> None:
+    assert answered(desk, "What did Sherman say about troop levels?").found
+    (file,) = folder.iterdir()
+    if change == "edit":
+        file.write_text("The zebra crossing is painted white.")
+    else:
+        file.unlink()
+    answer = answered(desk, "What did Sherman say about troop levels?")
+    assert "troop levels" not in answer.text
+    assert not any("troop levels" in citation.quote for citation in (*answer.citations, *answer.closest))
+
+
+def test_a_file_added_while_the_window_is_open_can_soon_be_asked(folder: Path, desk: Desk) -> None:
+    (folder / "zebra.txt").write_text("The zebra crossing is painted white.")
+    until(lambda: any(file.source == "zebra.txt" for file in desk.library.files()), 30)
+    until(lambda: not desk.sync.running, 60)
+    assert "painted white" in answered(desk, "How is the zebra crossing painted?").text
+
+
+def test_an_answer_not_found_while_documents_are_still_unread_says_so(tmp_path: Path) -> None:
+    library = Gated(tmp_path)
+    library.gate.set()
+    nothing = Answer("q", Mode.QUOTE, found=False)
+    library.ask = lambda *_: iter([nothing])  # type: ignore[method-assign]
+    conversation = library.history.start()
+    turn = library.history.add_question(conversation, "q")
+    for all_read, notice in ((False, TOO_EARLY), (True, "")):
+        writing = Writing(library, turn, "q", (), lambda all_read=all_read: all_read)  # type: ignore[arg-type]
+        until(lambda writing=writing: writing.done)
+        assert (writing.answer.found, writing.answer.notice) == (False, notice)
+
+
+# The script itself, on the real library
 
 
 def opened(conversation: str = "") -> AppTest:

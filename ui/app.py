@@ -51,9 +51,9 @@ documents_part = component("documents", "documents")
 
 @st.cache_resource(show_spinner="Opening the library…")
 def desk_of(folder: str) -> Desk:
-    library = Library.open(Path(folder), Settings.read())
-    atexit.register(library.close)
-    return Desk(library)
+    desk = Desk(Library.open(Path(folder), Settings.read()))
+    atexit.register(desk.close)
+    return desk
 
 
 def main() -> None:
