@@ -74,6 +74,8 @@ def chat(
     """Open the chat window (what 'footnote' alone does)."""
     with _told():
         chosen = _folder(folder)
+        if not chosen.expanduser().is_dir():
+            raise FootnoteError(f"There is no folder {chosen}. Check the path, or make the folder.")
         from ui.launch import run
 
         run(chosen, port, browser)
