@@ -290,13 +290,14 @@ def _attach(mark: _Mark, own: list[_Sentence], earlier: list[_Sentence]) -> None
     `own` are the sentences of the mark's block.
     """
     before = [sentence for sentence in own if sentence.first < mark.start]
-    after = own[len(before) :]
-    if (mark.leads or not before) and after:
+    after = [sentence for sentence in own if sentence.end > mark.end]
+    if after and (mark.leads or not before):
         after[0].numbers += mark.numbers
-        return
-    for sentence in (before or earlier)[-1:]:
-        sentence.numbers += mark.numbers
-        sentence.end = max(sentence.end, mark.end) if before else sentence.end
+    elif before:
+        before[-1].numbers += mark.numbers
+        before[-1].end = max(before[-1].end, mark.end)
+    elif earlier:
+        earlier[-1].numbers += mark.numbers
 
 
 def _whole(text: str) -> int:

@@ -116,6 +116,10 @@ def test_a_mark_that_leads_a_line_belongs_to_the_sentence_that_follows() -> None
     ]
 
 
+def test_a_mark_that_leads_a_wrapped_line_belongs_to_the_sentence_that_is_wrapped() -> None:
+    assert cited("The tower\n[1] stands. It was built.") == [("The tower\nstands.", (1,)), ("It was built.", ())]
+
+
 def test_a_mark_alone_on_its_line_belongs_to_the_sentence_before() -> None:
     assert cited("One is here.\n\n---\n\n[1]\n\nTwo is there.\n[2]") == [
         ("One is here.", (1,)),
