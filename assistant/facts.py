@@ -145,9 +145,11 @@ _DATES = (
 )
 
 
-_VERB_FOLLOWS = regex.compile(
-    r"is|was|are|were|has|had|have|will|would|can|could|may|might|must|does|did|do|\p{L}+(?:ed|ly)|said|says|told|tells"
-    r"|wrote|writes|won|made|makes|took|takes|became|went|met|left|gave|gives|found|began|held|led|came|saw|ran|built",
+# Said of the word after the first: an auxiliary, a verb whose form is not regular, or a word that ends as a verb or an
+# adverb does.
+_AUXILIARY = regex.compile(r"is|was|are|were|has|had|have|will|would|can|could|may|might|must|does|did|do")
+_VERB_OR_ADVERB = regex.compile(
+    r"\p{L}{2,}(?:ed|ly|s)|said|told|wrote|won|made|took|became|went|met|left|gave|found|began|held|led|came|saw|ran|built"
 )
 
 
@@ -290,13 +292,14 @@ def opener(sentence: str) -> Word | None:
     first, *rest = words(sentence) or (None,)
     if first is None or not rest or not first.tells or not first.text[0].isupper():
         return None
-    between = sentence[first.end : rest[0].start].strip()
-    return first if not between and _VERB_FOLLOWS.fullmatch(rest[0].text) else None
+    following = rest[0]
+    is_verb = _AUXILIARY.fullmatch(following.text) or (following.tells and _VERB_OR_ADVERB.fullmatch(following.text))
+    return first if is_verb and not sentence[first.end : following.start].strip() else None
 
 
 def _opens(sentence: str, start: int) -> bool:
-    before = sentence[:start].rstrip(" \t\n\u00a0\"'“‘«(*•-–—")
-    return not before or before[-1] in ".!?:"
+    before = sentence[:start].rstrip()
+    return before.endswith(tuple("\"'“‘«(.!?:")) or not before.rstrip("*•-–—> \t\n")
 
 
 def _is_surely_a_name(sentence: str, all_words: Sequence[Word], at: int) -> bool:
@@ -379,7 +382,7 @@ _OPPOSITES = """
     always never | cause prevent | cheap expensive | hot cold | warm cold | large small | larger smaller |
     long short | longer shorter | strong weak | stronger weaker | safe dangerous | success failure | succeed fail |
     north south | east west | northern southern | eastern western | left right | old young | older younger |
-    male female | with without | confirm deny | buy sell | import export | majority minority | many few |
+    male female | with without | confirm deny | buy sell | import export | majority minority | many few | much little |
     easy difficult | easy hard | fast slow | faster slower | enter leave | arrive depart | love hate | add remove |
     build destroy | born died | birth death | ancient modern | upper lower | inside outside | above below |
     ally enemy

@@ -104,9 +104,9 @@ def _features(parts: Measures | None) -> tuple[float, ...]:
     return (
         parts.coverage,
         parts.cosine,
-        float(bool(parts.wrong_numbers or parts.wrong_dates)),
-        float(bool(parts.wrong_names)),
-        float(bool(parts.wrong_polarity)),
+        float(bool(parts.missing_numbers or parts.missing_dates)),
+        float(bool(parts.missing_names)),
+        float(bool(parts.contradicted)),
     )
 
 
