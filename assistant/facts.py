@@ -93,6 +93,8 @@ _SCALES = {
     "bn": 1e9,
     "trillion": 1e12,
 }
+_YEAR_ALONE = regex.compile(r"[12]\d{3}")
+_CLAUSE_BORDER = regex.compile(r"[,;:]\s|\s[–—-]\s|\b(?:and|but|while|whereas|from)\b|[()]")
 # "One of them", "first of all", "a second": words far more often than numbers, so no support is asked for them.
 _SELDOM_NUMBERS = frozenset({"zero", "one", "first", "second"})
 
@@ -223,6 +225,43 @@ def _value_of_words(phrase: str) -> float:
             total += (group or 1.0) * _SCALES[word]
             group = 0.0
     return total + group
+
+
+def misplaced(stated: str, held: Sequence[str]) -> tuple[Number, ...]:
+    """The numbers of `stated` that the sentences `held` do hold, but of another thing or of another year.
+
+    Of another thing: a word follows the number in both, and in `held` the word of `stated` follows other numbers only
+    ("10 killed" where "40 killed and 10 wounded" is held). Of another year: `stated` names one year, and wherever the
+    number shares a clause with years in `held`, that year is not among them.
+    """
+    found = [number for number in numbers(stated) if not is_seldom_a_number(number)]
+    counted = [(number, _counted(text, number)) for text in held for number in numbers(text)]
+    clauses = [numbers(clause) for text in held for clause in _CLAUSE_BORDER.split(text)]
+    years = [number for number in found if _is_year(number)]
+    wrong: list[Number] = []
+    for number in found:
+        thing = _counted(stated, number)
+        of_thing = [other for other, what in counted if what == thing]
+        things = [what for other, what in counted if agrees(number, [other])]
+        if thing and of_thing and things and all(things) and thing not in things:
+            wrong.append(number)
+        if len(years) == 1 and not _is_year(number):
+            beside = [[n for n in clause if _is_year(n)] for clause in clauses if agrees(number, clause)]
+            if any(beside) and not any(agrees(years[0], others) for others in beside):
+                wrong.append(number)
+    return tuple(dict.fromkeys(wrong))
+
+
+def _counted(text: str, number: Number) -> tuple[str, ...] | None:
+    """The terms of the word right after `number`, if it is one that tells: of what there are so many."""
+    following = next((word for word in words(text[number.end :])), None)
+    if following is None or not following.tells or text[number.end : number.end + following.start].strip(" -"):
+        return None
+    return following.terms
+
+
+def _is_year(number: Number) -> bool:
+    return _YEAR_ALONE.fullmatch(number.text) is not None
 
 
 def dates(text: str) -> tuple[Date, ...]:

@@ -1,4 +1,4 @@
-"""The check of a sentence against what it cites. Altered facts must lose SUPPORTED; copied sentences must stay QUOTED."""
+"""The check of a sentence against what it cites: altered facts lose SUPPORTED, copied sentences stay QUOTED."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ PASSAGES = tuple(SEED.splitlines())
 PLANT = (
     "The Harlow plant opened on 12 March 1987 under Maria Jensen. In 2019 it made 1,250 tonnes of paper, up from 980 "
     "tonnes in 2018. It employs about forty people, and two thirds of its power comes from the river. The plant was "
-    "never sold, although its owners received three offers. Output fell after the flood of June 2021."
+    "never sold, although its owners received three offers. Output fell after the flood of June 2021. A storm left "
+    "14 people dead and 90 injured in the valley."
 )
 
 
@@ -39,6 +40,9 @@ ALTERED = [
     ("The Harlow plant made 1250 tonnes of paper in 2019.", "The Harlow plant made 1250 tonnes of paper in 2017."),
     ("Its owners received three offers for the plant.", "Its owners received seven offers for the plant."),
     ("The plant employs about 40 people.", "The plant employs about 70 people."),
+    # a number of the passage, but of another thing or year
+    ("In 2018 the Harlow plant made 980 tonnes of paper.", "In 2018 the Harlow plant made 1,250 tonnes of paper."),
+    ("The storm left 14 people dead and 90 injured.", "The storm left 90 people dead and 14 injured."),
     # dates
     ("The Harlow plant opened on March 12, 1987.", "The Harlow plant opened on March 13, 1987."),
     ("The Harlow plant opened on March 12, 1987.", "The Harlow plant opened on May 12, 1987."),
