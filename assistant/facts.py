@@ -338,7 +338,7 @@ def opener(sentence: str) -> Word | None:
 
 def _opens(sentence: str, start: int) -> bool:
     before = sentence[:start].rstrip()
-    return before.endswith(tuple("\"'“‘«(.!?:")) or not before.rstrip("*•-–—> \t\n")
+    return before.endswith(tuple("\"'“‘«.!?:")) or not before.rstrip("*•-–—> \t\n")
 
 
 def _is_surely_a_name(sentence: str, all_words: Sequence[Word], at: int) -> bool:

@@ -8,8 +8,8 @@ texts they cite and people's judgement of the citation. Input: JSON lines with `
 
 Printed: AUROC of the score over all rows, per source and their mean; the ablation of the score's parts; what a fitted
 logistic model over the same parts reaches on a source it has not seen; per state, how many rows and how many of them
-are supported; macro-F1 of "SUPPORTED or better" against the rest; and, of the rows rightly passed, how many still pass after one fact
-is altered: a number raised, a name replaced, "not" put in or taken out.
+are supported; macro-F1 of "SUPPORTED or better" against the rest; and, of the rows rightly passed, how many still pass
+after one fact is altered: a number raised, a name replaced, "not" put in or taken out.
 """
 
 from __future__ import annotations

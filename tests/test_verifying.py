@@ -169,6 +169,15 @@ def test_a_number_that_stands_elsewhere_in_the_passage_does_not_support(embed: E
     assert verify("Last year the mill made 300 tonnes of paper.", evidence, embed).support is Support.UNSUPPORTED
 
 
+def test_a_sentence_that_denies_what_nothing_in_the_evidence_denies_is_not_supported(embed: Embed) -> None:
+    evidence = ("Sickle cells are characteristic of sickle cell disease, a disorder of the blood.",)
+    true = "Sickle cells are characteristic of sickle cell disease, also a disorder of the blood."
+    assert verify(true, evidence, embed).support is Support.SUPPORTED
+    verdict = verify(true.replace("are", "are not", 1), evidence, embed)
+    assert verdict.support is Support.PARTLY
+    assert any("opposite" in reason for reason in verdict.reasons)
+
+
 def test_something_else_altogether_is_unsupported(embed: Embed) -> None:
     verdict = verify("Bees make honey from the nectar of flowers.", PASSAGES, embed)
     assert verdict.support is Support.UNSUPPORTED
