@@ -1,18 +1,24 @@
 """Errors of the assistant; the tree they belong to is drawn in `index.errors`.
 
 FootnoteError
+├── HistoryUnusable          the stored conversations can be neither read nor written
 └── EndpointError            the chat endpoint gave no answer
     ├── EndpointUnreachable  nothing answers at the address
     ├── EndpointRefused      401 or 403: the key is wrong or may not do this
     ├── ModelUnknown         404: no such model or path at the endpoint
     ├── EndpointBusy         429, still after the retries
     ├── EndpointFailed       5xx, still after the retries
-    └── EndpointGarbled      an answer that is not the protocol, or is empty
+    ├── EndpointGarbled      an answer that is not the protocol, or is empty
+    └── ContextExceeded      the messages are longer than the model can read, even with fewer passages
 """
 
 from __future__ import annotations
 
-from index.errors import FootnoteError
+from index.errors import FootnoteError as FootnoteError  # offered to the window, which knows nothing of the index
+
+
+class HistoryUnusable(FootnoteError):
+    """The file with the conversations can be neither read nor written, or is of a newer version."""
 
 
 class EndpointError(FootnoteError):
@@ -41,3 +47,7 @@ class EndpointFailed(EndpointError):
 
 class EndpointGarbled(EndpointError):
     """The endpoint's answer is not the OpenAI protocol, or holds nothing."""
+
+
+class ContextExceeded(EndpointError):
+    """The messages are longer than the model can read, even after a retry with fewer passages."""

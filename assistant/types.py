@@ -5,6 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+# Offered to the window, which knows nothing of the index.
+from index.types import Document as Document
+from index.types import FileStatus as FileStatus
+from index.types import Progress as Progress
+from index.types import State as State
+from index.types import SyncReport as SyncReport
+
 
 class Support(StrEnum):
     """How far the cited words carry a sentence.
@@ -43,11 +50,17 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One sentence of an answer, without its footnote marks, and what it rests on."""
+    """One sentence of an answer, without its footnote marks, and what it rests on.
+
+    `note` says what the check found wanting, such as "the number 40 is not in the cited words"; it may be empty.
+    `starts_paragraph` is True where a new paragraph or list item begins.
+    """
 
     text: str
     citations: tuple[Citation, ...]
     support: Support
+    note: str = ""
+    starts_paragraph: bool = False
 
 
 class Mode(StrEnum):
@@ -73,6 +86,8 @@ class Answer:
     closest: tuple[Citation, ...] = ()
     complete: bool = True
     notice: str = ""
+    pending: str = ""
+    more: int = 0
 
     @property
     def citations(self) -> tuple[Citation, ...]:

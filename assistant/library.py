@@ -1,0 +1,78 @@
+"""An open folder: its index kept in step, questions answered from it, and the conversations about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from assistant.answering import answer
+from assistant.history import History, Turn
+from assistant.settings import Endpoint, Settings
+from assistant.types import Answer, Citation, Document, FileStatus, Progress, SyncReport
+from index.folder import FolderIndex
+from index.types import SyncPlan
+
+
+class Library:
+    """The assistant's one door. Safe to use from several threads."""
+
+    def __init__(self, index: FolderIndex, history: History, endpoint: Endpoint | None) -> None:
+        self._index = index
+        self._endpoint = endpoint
+        self.history = history
+
+    @classmethod
+    def open(cls, folder: Path, settings: Settings) -> Library:
+        """Open a folder. Raises FolderMissing, HistoryUnusable."""
+        index = FolderIndex.open(folder, settings.data_dir)
+        return cls(index, History(index.home / "history.sqlite"), settings.endpoint)
+
+    @property
+    def folder(self) -> Path:
+        return self._index.folder
+
+    @property
+    def home(self) -> Path:
+        """Where what is kept of the folder lies."""
+        return self._index.home
+
+    @property
+    def generation(self) -> int:
+        """Grows with every change of the index."""
+        return self._index.generation
+
+    def plan(self) -> SyncPlan:
+        """What a sync would do. Raises FolderMissing."""
+        return self._index.plan()
+
+    def sync(self, on_progress: Callable[[Progress], None] | None = None) -> SyncReport:
+        """Bring the index in step with the folder. Raises FolderMissing, IndexBusy, IndexDamaged."""
+        return self._index.sync(on_progress or (lambda _: None))
+
+    def files(self) -> tuple[FileStatus, ...]:
+        """Every file of the folder, and what became of it."""
+        return self._index.files()
+
+    def document(self, source: str) -> Document | None:
+        """A document as it is indexed now; None where there is none."""
+        return self._index.document(source)
+
+    def is_current(self, citation: Citation) -> bool:
+        """Whether the version of the source that was cited is the one that is indexed now."""
+        return self._index.content_hash(citation.source) == citation.content_hash
+
+    def ask(self, question: str, turns: Sequence[Turn] = ()) -> Iterator[Answer]:
+        """The answer as it grows, the last one whole; `turns` are the conversation so far. Raises IndexDamaged."""
+        model = None
+        if self._endpoint is not None:
+            from assistant.llm import ChatModel
+
+            model = ChatModel(self._endpoint)
+        yield from answer(self._index, question, model, turns)
+
+    def prepare(self) -> None:
+        """Load what answering needs, which takes seconds, before a first question has to wait for it."""
+        import index.retrieval  # noqa: F401
+
+    def close(self) -> None:
+        self._index.close()

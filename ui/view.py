@@ -1,0 +1,217 @@
+"""What is shown, as plain data: answers, sources and documents turned into what the page's parts draw. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from assistant.types import Answer, Citation, Document, FileStatus, Mode, Progress, Sentence, State, Support
+from ui.markup import plain
+
+NOT_FOUND = "The documents do not hold the answer."
+CHANGED = "source has changed since"
+GONE = "source no longer present"
+
+CONTEXT = 6000
+"""Characters of a document shown before and after the cited words, until more are asked for."""
+
+FILES_SHOWN = 300
+"""Files named in one group of the list of documents; the rest are counted."""
+
+_SIGNS = {
+    Support.QUOTED: ("❝", "quoted word for word"),
+    Support.SUPPORTED: ("●", "seems supported by its source"),
+    Support.PARTLY: ("◐", "seems only partly supported"),
+    Support.UNSUPPORTED: ("○", "no support found in the documents"),
+}
+_GROUPS = (
+    (State.UNREADABLE, "Could not be read"),
+    (State.INDEXED, "Can be asked"),
+    (State.SKIPPED, "Skipped"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The footnote whose source is open: the `at`-th of the turn's citations, or of its closest passages."""
+
+    turn: int
+    closest: bool
+    at: int
+
+    def among(self, answer: Answer) -> tuple[Citation, ...]:
+        """The citations that previous and next walk through."""
+        return answer.closest if self.closest else answer.citations
+
+
+def where(citation: Citation) -> str:
+    """The place in its source, for people: a page, time or heading, else the lines."""
+    if citation.place:
+        return plain(citation.place)
+    if citation.last_line > citation.line:
+        return f"lines {citation.line}–{citation.last_line}"
+    return f"line {citation.line}"
+
+
+def turn(
+    question: str,
+    answer: Answer | None,
+    *,
+    writing: bool,
+    aged: Callable[[Citation], str],
+    opened: Opened | None,
+) -> dict[str, Any]:
+    """A question and its answer, the same way whether it is being written, complete, or read back.
+
+    `aged` gives CHANGED, GONE or nothing for a citation.
+    """
+    drawn: dict[str, Any] = {"question": question, "writing": writing, "blocks": []}
+    if answer is None:
+        return drawn
+    at = {citation.number: index for index, citation in enumerate(answer.citations)}
+    blocks = drawn["blocks"]
+    blocks += [_sentence(sentence, answer.mode, at, opened) for sentence in answer.sentences]
+    if writing and answer.pending:
+        blocks.append({"kind": "pending", "text": answer.pending})
+    if answer.complete and not answer.found:
+        blocks.append({"kind": "plain", "text": NOT_FOUND})
+    if answer.closest:
+        blocks.append({"kind": "heading", "text": "Closest passages"})
+        blocks.append({"kind": "closest", "items": _listed(answer.closest, True, aged, opened)})
+    if answer.citations and not writing:
+        signs = {sentence.support for sentence in answer.sentences}
+        blocks.append({"kind": "sources", "items": _listed(answer.citations, False, aged, opened)})
+        blocks.append({"kind": "legend", "items": [_sign(support) for support in Support if support in signs]})
+    return drawn
+
+
+def source(
+    citation: Citation, document: Document | None, age: str, *, closest: bool = False, context: int = CONTEXT
+) -> dict[str, Any]:
+    """The document around the cited words; the words alone when the version they were cited from is gone."""
+    drawn = {
+        "name": plain(citation.source),
+        "where": where(citation),
+        "called": "passage" if closest else "footnote",
+        "number": citation.number,
+        "quote": citation.quote,
+        "before": "",
+        "after": "",
+        "earlier": 0,
+        "later": 0,
+        "note": "",
+        "also": [plain(name) for name in citation.also_in],
+        "identity": [citation.passage_id, citation.content_hash, citation.start, citation.end, citation.number],
+    }
+    if age or document is None or document.text[citation.start : citation.end] != citation.quote:
+        drawn["note"] = f"The {age or CHANGED}. These are the words as they were cited."
+        return drawn
+    first = max(0, citation.start - context)
+    last = min(len(document.text), citation.end + context)
+    drawn["before"] = document.text[first : citation.start]
+    drawn["after"] = document.text[citation.end : last]
+    drawn["earlier"] = first
+    drawn["later"] = len(document.text) - last
+    return drawn
+
+
+def documents(files: Iterable[FileStatus]) -> list[dict[str, Any]]:
+    """The files of the folder by what became of them, those that need a look first."""
+    by_state: dict[State, list[FileStatus]] = {}
+    for file in files:
+        by_state.setdefault(file.state, []).append(file)
+    groups = []
+    for state, title in _GROUPS:
+        if members := sorted(by_state.get(state, ()), key=lambda file: (not file.reason, file.source)):
+            groups.append(
+                {
+                    "state": state.value,
+                    "title": f"{title} ({len(members)})",
+                    "open": state is not State.SKIPPED,
+                    "files": [
+                        {"name": plain(file.source), "reason": plain(file.reason)} for file in members[:FILES_SHOWN]
+                    ],
+                    "more": max(0, len(members) - FILES_SHOWN),
+                }
+            )
+    return groups
+
+
+def progress(made: Progress | None) -> tuple[float, str]:
+    """How full the bar is, from 0 to 1, and the words on it."""
+    if made is None:
+        return 0.0, "Looking through the folder"
+    if made.passages_total:
+        share = made.passages_done / made.passages_total
+    else:
+        share = made.files_done / made.files_total if made.files_total else 0.0
+    words = f"{made.stage.capitalize()}: {made.files_done} of {_count(made.files_total, 'file')}"
+    if made.seconds_left is not None:
+        words += f", about {_duration(made.seconds_left)} left"
+    return min(1.0, max(0.0, share)), words
+
+
+def readable(files: Iterable[FileStatus]) -> str:
+    """How many documents can be asked, in words."""
+    return _count(sum(file.state is State.INDEXED for file in files), "document")
+
+
+def _sentence(sentence: Sentence, mode: Mode, at: dict[int, int], opened: Opened | None) -> dict[str, Any]:
+    sign = _sign(sentence.support)
+    return {
+        "kind": "sentence",
+        "quote": mode is Mode.QUOTE,
+        "begins": sentence.starts_paragraph,
+        "text": sentence.text,
+        "chips": [
+            {
+                "number": citation.number,
+                "at": at[citation.number],
+                "name": f"Footnote {citation.number}: {plain(citation.source)}, {where(citation)}",
+                "open": _is_open(opened, False, at[citation.number]),
+            }
+            for citation in sentence.citations
+        ],
+        "sign": sign,
+        "note": sentence.note,
+        # What is in doubt says so in words where it stands; what is not needs no more than its sign.
+        "spoken": sentence.support in (Support.PARTLY, Support.UNSUPPORTED),
+    }
+
+
+def _listed(
+    citations: Iterable[Citation], closest: bool, aged: Callable[[Citation], str], opened: Opened | None
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": citation.number,
+            "at": at,
+            "closest": closest,
+            "source": plain(citation.source),
+            "where": where(citation),
+            "quote": citation.quote if closest else "",
+            "aged": aged(citation),
+            "open": _is_open(opened, closest, at),
+        }
+        for at, citation in enumerate(citations)
+    ]
+
+
+def _sign(support: Support) -> dict[str, str]:
+    glyph, words = _SIGNS[support]
+    return {"support": support.value, "glyph": glyph, "words": words}
+
+
+def _is_open(opened: Opened | None, closest: bool, at: int) -> bool:
+    return opened is not None and (opened.closest, opened.at) == (closest, at)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{round(seconds / 3600)} h"
