@@ -268,7 +268,8 @@ def _print_plan(plan: SyncPlan) -> None:
             typer.echo(f"{title:<7} {source}")
     for old, new in plan.renamed:
         typer.echo(f"rename  {old} -> {new}")
-    typer.echo(f"{len(plan.unchanged)} unchanged" if not plan.empty else "Nothing to do; the index is in step.")
+    if plan.empty:
+        typer.echo("Nothing to do; the index is in step.")
 
 
 def _print_report(report: SyncReport) -> None:
