@@ -10,7 +10,7 @@ from assistant.history import History, Turn
 from assistant.settings import Endpoint, Settings
 from assistant.types import Answer, Citation, Document, FileStatus, Progress, SyncReport
 from index.folder import FolderIndex
-from index.types import SyncPlan
+from index.types import Hit, SyncPlan
 
 
 class Library:
@@ -69,6 +69,10 @@ class Library:
 
             model = ChatModel(self._endpoint)
         yield from answer(self._index, question, model, turns)
+
+    def search(self, question: str, limit: int) -> tuple[Hit, ...]:
+        """The passages that match best, best first. Raises IndexDamaged."""
+        return self._index.retrieve(question, limit)
 
     def close(self) -> None:
         self._index.close()
