@@ -7,7 +7,7 @@ Whatever is slow to import is imported inside the command that needs it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from assistant.errors import FootnoteError
 
 if TYPE_CHECKING:
+    from assistant.evaluation import Outcome, Run
     from assistant.library import Library
     from assistant.types import Answer, Citation, Progress, SyncReport
     from index.types import SyncPlan
@@ -134,6 +135,39 @@ def status(folder: FolderArgument = None) -> None:
                 typer.echo(f"{file.state.value:<11} {file.source}: {file.reason}")
 
 
+@app.command(name="eval")
+def evaluate(
+    file: Annotated[
+        Path | None, typer.Argument(help="Questions, one JSON object a line. Default: thirty about the seeds.")
+    ] = None,
+    folder: FolderOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print figures and outcomes as JSON.")] = False,
+    compare: Annotated[
+        Path | None, typer.Option(help="An earlier evaluation, kept with --json, to compare with.")
+    ] = None,
+) -> None:
+    """Ask a file of questions and say how well the folder answers them.
+
+    A line is {"question": ..., "expect": words the answer must hold, or a list of them}, with "source": the file to be
+    cited, or "answerable": false where the documents do not hold the answer.
+    """
+    with _told():
+        from assistant import evaluation
+
+        if file is None and folder is not None:
+            raise FootnoteError("Give the file of questions about that folder: footnote eval QUESTIONS --folder FOLDER")
+        cases = evaluation.read_cases(file or evaluation.EXAMPLE)
+        earlier = evaluation.read_run(compare) if compare else None
+        with _library(folder) as library:
+            _synced(library)
+            outcomes = tuple(_counted(evaluation.evaluate(library, cases), len(cases)))
+        run = evaluation.Run(evaluation.figures(outcomes), outcomes)
+        if as_json:
+            sys.stdout.write(evaluation.as_json(run) + "\n")
+        else:
+            _print_run(run, earlier)
+
+
 def _folder(given: Path | None) -> Path:
     """The folder to work on: the one given, else the `seeds` here or beside the code. Raises FootnoteError."""
     if given is not None:
@@ -209,6 +243,14 @@ def _with_progress(work: Callable[[Callable[[Progress], None]], SyncReport]) -> 
         return work(show)
 
 
+def _counted(outcomes: Iterable[Outcome], total: int) -> Iterator[Outcome]:
+    """The outcomes as they come, counted on stderr; silent where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    return iter(track(outcomes, "Asking", total=total, console=Console(stderr=True), transient=True))
+
+
 def _duration(seconds: float) -> str:
     return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"
 
@@ -253,6 +295,62 @@ def _where(citation: Citation) -> str:
 def _one_line(text: str) -> str:
     """Text for a terminal: on one line, and without control characters, which could rewrite the screen."""
     return "".join(c for c in " ".join(text.split()) if c.isprintable())
+
+
+def _print_run(run: Run, earlier: Run | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(caption=f"{run.figures.questions} questions, {run.figures.answerable} of them answerable")
+    table.add_column("What")
+    for column in ("Now", "Earlier", "Change") if earlier else ("Now",):
+        table.add_column(column, justify="right")
+    for name, (title, unit) in _FIGURES.items():
+        now = getattr(run.figures, name)
+        before = getattr(earlier.figures, name) if earlier else None
+        change = "" if now is None or before is None else _shown_figure(now - before, unit, sign="+")
+        table.add_row(title, _shown_figure(now, unit), *((_shown_figure(before, unit), change) if earlier else ()))
+    Console().print(table)
+    was = {outcome.question: outcome for outcome in earlier.outcomes} if earlier else {}
+    for outcome in run.outcomes:
+        if fault := _fault(outcome):
+            new = " (not so earlier)" if outcome.question in was and not _fault(was[outcome.question]) else ""
+            typer.echo(f"{fault}{new}: {_one_line(outcome.question)}")
+
+
+_FIGURES = {
+    "hit_1": ("Expected words in the first passage found", "%"),
+    "hit_5": ("... in the first 5", "%"),
+    "hit_10": ("... in the first 10", "%"),
+    "right": ("Right sentence first, of what is answerable", "%"),
+    "right_answered": ("... of what was answered", "%"),
+    "answer_rate": ("Answerable questions answered", "%"),
+    "refusal_recall": ("Unanswerable questions refused (recall)", "%"),
+    "refusal_precision": ("Refusals that were due (precision)", "%"),
+    "quoted": ("Sentences quoted", "%"),
+    "supported": ("Sentences that match their source", "%"),
+    "partly": ("... in part", "%"),
+    "unsupported": ("... not at all", "%"),
+    "p50": ("Time of an answer, median", "s"),
+    "p95": ("... 95 of 100 took less than", "s"),
+    "broken_off": ("Answers that broke off", ""),
+}
+
+
+def _shown_figure(value: float | None, unit: str, sign: str = "") -> str:
+    if value is None:
+        return "-"
+    if unit == "%":
+        return f"{100 * value:{sign}.1f} %"
+    return f"{value:{sign}.3f} s" if unit == "s" else f"{value:{sign}}"
+
+
+def _fault(outcome: Outcome) -> str:
+    if not outcome.complete:
+        return "Broke off"
+    if outcome.answerable != outcome.found:
+        return "Not answered" if outcome.answerable else "Answered, but the documents do not hold it"
+    return "Another sentence first" if outcome.right is False else ""
 
 
 def _print_json(answer: Answer) -> None:

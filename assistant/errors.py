@@ -1,6 +1,7 @@
 """Errors of the assistant; the tree they belong to is drawn in `index.errors`.
 
 FootnoteError
+├── QuestionsUnusable        a file of questions, or of an earlier evaluation, cannot be read as such
 ├── HistoryUnusable          the stored conversations can be neither read nor written
 └── EndpointError            the chat endpoint gave no answer
     ├── EndpointUnreachable  nothing answers at the address
@@ -19,6 +20,10 @@ from index.errors import FootnoteError as FootnoteError  # offered to the window
 
 class HistoryUnusable(FootnoteError):
     """The file with the conversations can be neither read nor written, or is of a newer version."""
+
+
+class QuestionsUnusable(FootnoteError):
+    """A file for `footnote eval` is not there or does not hold what it should."""
 
 
 class EndpointError(FootnoteError):

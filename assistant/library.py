@@ -10,7 +10,7 @@ from assistant.history import History, Turn
 from assistant.settings import Endpoint, Settings
 from assistant.types import Answer, Citation, Document, FileStatus, Progress, SyncReport
 from index.folder import FolderIndex
-from index.types import SyncPlan
+from index.types import Hit, SyncPlan
 
 
 class Library:
@@ -73,6 +73,10 @@ class Library:
     def prepare(self) -> None:
         """Load what answering needs, which takes seconds, before a first question has to wait for it."""
         import index.retrieval  # noqa: F401
+
+    def search(self, question: str, limit: int) -> tuple[Hit, ...]:
+        """The passages that match best, best first. Raises IndexDamaged."""
+        return self._index.retrieve(question, limit)
 
     def close(self) -> None:
         self._index.close()

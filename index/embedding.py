@@ -90,7 +90,9 @@ class MiniLM:
             return vectors
         session = self._loaded_session()
         encodings = self._loaded_tokenizer().encode_batch_fast(list(texts))
-        ids = [encoding.ids[: MAX_TOKENS - 1] + encoding.ids[-1:] for encoding in encodings]
+        # What is too long keeps the mark that ends a text.
+        whole = (encoding.ids for encoding in encodings)
+        ids = [i if len(i) <= MAX_TOKENS else [*i[: MAX_TOKENS - 1], i[-1]] for i in whole]
         for batch in _batches([len(i) for i in ids]):
             longest = len(ids[batch[-1]])
             tokens = np.zeros((len(batch), longest), np.int64)

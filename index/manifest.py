@@ -379,7 +379,7 @@ class Manifest:
         """Every passage with its embedding, in batches: what Chroma is rebuilt from."""
         last = -1
         statement = (
-            f"SELECT p.number, v.vector, {_COLUMNS} FROM passages p JOIN vectors v ON v.key = p.vector"
+            f"SELECT p.number, v.vector, {_prefixed('p')} FROM passages p JOIN vectors v ON v.key = p.vector"
             " WHERE p.number > ? ORDER BY p.number LIMIT ?"
         )
         while rows := self._rows(statement, (last, batch)):

@@ -294,12 +294,17 @@ def _read(change: _Change) -> tuple[Document, str]:
 
 def _embedded(embedder: Embedder, passages: Sequence[Passage]) -> tuple[Vectors, list[Vectors]]:
     """The passages' vectors, each embedded under its document's title, and those of each one's sentences."""
-    texts = [f"{passage.title}\n{passage.text}".strip() for passage in passages]
+    texts = [_titled(passage) for passage in passages]
     for passage in passages:
         texts.extend(passage.text[s - passage.start : e - passage.start].strip() for s, e in passage.sentences)
     vectors = embedder.embed_passages(texts)
     borders = np.cumsum([len(passage.sentences) for passage in passages])[:-1]
     return vectors[: len(passages)], np.split(vectors[len(passages) :], borders)
+
+
+def _titled(passage: Passage) -> str:
+    text = passage.text.strip()
+    return text if text.startswith(passage.title) else f"{passage.title}\n{text}"
 
 
 def _passages(document: Document, title: str, embedder: Embedder) -> list[Passage]:
