@@ -71,7 +71,7 @@ class Library:
             from assistant.llm import ChatModel
 
             model = ChatModel(self._endpoint)
-        yield from answer(self._index, question, model)
+        yield from answer(self._index, question, model, turns)
 
     def search(self, question: str, limit: int) -> tuple[Hit, ...]:
         """The passages that match best, best first. Raises IndexDamaged."""
