@@ -168,6 +168,22 @@ def evaluate(
             _print_run(run, earlier)
 
 
+@app.command()
+def serve(
+    folder: FolderArgument = None,
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8765,
+    host: Annotated[str, typer.Option(help="The address to listen on; one that others reach needs FOOTNOTE_TOKEN.")] = (
+        "127.0.0.1"
+    ),
+) -> None:
+    """Answer over HTTP as an OpenAI-compatible endpoint, with the model 'footnote'."""
+    with _told():
+        chosen = _folder(folder)
+        from assistant.serving import run
+
+        run(chosen, host, port)
+
+
 def _folder(given: Path | None) -> Path:
     """The folder to work on: the one given, else the `seeds` here or beside the code. Raises FootnoteError."""
     if given is not None:

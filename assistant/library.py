@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 from assistant.answering import answer
@@ -61,8 +61,11 @@ class Library:
         """Whether the version of the source that was cited is the one that is indexed now."""
         return self._index.content_hash(citation.source) == citation.content_hash
 
-    def ask(self, question: str, turns: Sequence[Turn] = ()) -> Iterator[Answer]:
-        """The answer as it grows, the last one whole; `turns` are the conversation so far. Raises IndexDamaged."""
+    def ask(self, question: str, turns: Sequence[Turn] = ()) -> Generator[Answer, None, None]:
+        """The answer as it grows, the last one whole; `turns` are the conversation so far. Raises IndexDamaged.
+
+        Closing it ends the work on it, the endpoint's as well.
+        """
         model = None
         if self._endpoint is not None:
             from assistant.llm import ChatModel
@@ -77,6 +80,10 @@ class Library:
     def search(self, question: str, limit: int) -> tuple[Hit, ...]:
         """The passages that match best, best first. Raises IndexDamaged."""
         return self._index.retrieve(question, limit)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """The number of tokens of each text, as the index's model counts them."""
+        return self._index.count_tokens(texts)
 
     def close(self) -> None:
         self._index.close()

@@ -5,6 +5,7 @@
     FOOTNOTE_MODEL    the model to ask for; unset, OpenAI's default below or the first one another endpoint offers
     FOOTNOTE_TIMEOUT  seconds without a byte from the endpoint after which it counts as gone
     FOOTNOTE_DATA_DIR where indexes and conversations are kept
+    FOOTNOTE_TOKEN    what clients of `footnote serve` must send; unset, it makes one up at each start
 
 With neither an address nor a key there is no endpoint, and nothing leaves this machine.
 """
@@ -61,6 +62,8 @@ class Settings(BaseSettings):
         default_factory=lambda: user_data_path("footnote", appauthor=False), validation_alias="FOOTNOTE_DATA_DIR"
     )
 
+    token: SecretStr = Field(default=SecretStr(""), validation_alias="FOOTNOTE_TOKEN")
+
     @classmethod
     def read(cls) -> Self:
         """The settings of this process's environment.
@@ -106,6 +109,14 @@ class Settings(BaseSettings):
         if not key.isascii() or not key.isprintable():
             raise ValueError("it holds a character no key has; copy the key again.")
         return SecretStr(key)
+
+    @field_validator("token", mode="after")
+    @classmethod
+    def _one_word(cls, value: SecretStr) -> SecretStr:
+        token = value.get_secret_value().strip()
+        if not token.isascii() or not token.isprintable() or " " in token:
+            raise ValueError("choose letters, digits and punctuation without spaces; clients send it in a header.")
+        return SecretStr(token)
 
     @field_validator("model", mode="after")
     @classmethod

@@ -138,6 +138,10 @@ class FolderIndex:
         """Unit vectors of texts, shape (len(texts), dimensions), by the model of this index. Raises EmbeddingFailed."""
         return self._embedder.embed_passages(texts)
 
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """The number of tokens of each text for the model of this index, without the marks that it adds."""
+        return self._embedder.count_tokens(texts)
+
     def term_weights(self, question: str) -> dict[str, float]:
         """What each term of a question tells in this folder: its inverse document frequency, smoothed."""
         return self._opened_retriever().term_weights(question)

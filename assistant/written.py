@@ -1,0 +1,99 @@
+"""An answer as one text with footnote marks and a list of footnotes, for whoever shows text and nothing else.
+
+The text is written as the answer grows, and what is written stays: streamed or not, it comes to the same characters.
+Programs that show it take it for Markdown, so the words of documents and models are kept from becoming links, images
+or HTML: an unseen word joiner parts the characters that would make one. The exact words are in the citations.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from assistant.citing import NOT_FOUND
+from assistant.types import Answer, Citation, Mode, Sentence, Support
+
+_WORD_JOINER = "\u2060"
+# Where a link, an image, the definition of either, or HTML would begin.
+_MARKUP = re.compile(r"(?<=!)(?=\[)|(?<=\])(?=[(:])|(?<=<)(?=[A-Za-z/!?])")
+
+_SHOWN = {
+    Support.QUOTED: "",
+    Support.SUPPORTED: " (matches the source)",
+    Support.PARTLY: " (matches the source in part)",
+    Support.UNSUPPORTED: " [unsupported]",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A sentence that rests on a citation: text[start:end] of the written text, its marks included."""
+
+    start: int
+    end: int
+    support: Support
+    note: str
+
+
+class WrittenAnswer:
+    """The text of an answer that grows. `text` is what is written so far."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._sentences = 0
+        self._uses: dict[int, list[Use]] = {}
+
+    def grow(self, answer: Answer) -> str:
+        """The text that the sentences add which were not there yet."""
+        before = len(self.text)
+        for sentence in answer.sentences[self._sentences :]:
+            self._write(sentence)
+        self._sentences = len(answer.sentences)
+        return self.text[before:]
+
+    def finish(self, answer: Answer) -> str:
+        """The text that the whole answer adds: its last sentences, its notice and its footnotes; or that there is none."""
+        before = len(self.text)
+        self.grow(answer)
+        if not answer.found:
+            self.text += NOT_FOUND
+        if answer.notice:
+            self.text += ("\n\n" if self.text else "") + unmarked(answer.notice)
+        if answer.citations:
+            self.text += "\n\n" + "\n".join(_footnote(citation, answer.mode) for citation in answer.citations)
+        return self.text[before:]
+
+    def uses(self, citation: Citation) -> Sequence[Use]:
+        """The sentences written that rest on a citation, in their order."""
+        return self._uses.get(citation.number, ())
+
+    def _write(self, sentence: Sentence) -> None:
+        if self.text:
+            self.text += "\n\n" if sentence.starts_paragraph else " "
+        start = len(self.text)
+        # A quotation is given on one line; a model's line ends may be those of a table or of code.
+        words = _one_line(sentence.text) if sentence.support is Support.QUOTED else sentence.text
+        marks = "".join(f"[{citation.number}]" for citation in sentence.citations)
+        self.text += unmarked(words) + marks + _SHOWN[sentence.support]
+        for citation in sentence.citations:
+            use = Use(start, len(self.text), sentence.support, sentence.note)
+            self._uses.setdefault(citation.number, []).append(use)
+
+
+def unmarked(text: str) -> str:
+    """The text, reading as before, in which Markdown finds no link, image or HTML."""
+    return _MARKUP.sub(_WORD_JOINER, text)
+
+
+def _footnote(citation: Citation, mode: Mode) -> str:
+    lines = f"line {citation.line}" if citation.line == citation.last_line else None
+    parts = [citation.source, citation.place, lines or f"lines {citation.line}-{citation.last_line}"]
+    where = ", ".join(part for part in parts if part)
+    also = f" (also in {', '.join(citation.also_in)})" if citation.also_in else ""
+    quote = f": “{citation.quote}”" if mode is Mode.GENERATED else ""
+    return f"[{citation.number}] {unmarked(_one_line(where + also + quote))}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
