@@ -90,7 +90,7 @@ class MiniLM:
             return vectors
         session = self._loaded_session()
         encodings = self._loaded_tokenizer().encode_batch_fast(list(texts))
-        ids = [encoding.ids[: MAX_TOKENS - 1] + encoding.ids[-1:] for encoding in encodings]
+        ids = [_shortened(encoding.ids) for encoding in encodings]
         for batch in _batches([len(i) for i in ids]):
             longest = len(ids[batch[-1]])
             tokens = np.zeros((len(batch), longest), np.int64)
@@ -124,6 +124,11 @@ class MiniLM:
             graph = _graph_file(self._cache_dir)
             self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
         return self._session
+
+
+def _shortened(ids: list[int]) -> list[int]:
+    """As many tokens as the model reads; the mark at the end stays."""
+    return ids if len(ids) <= MAX_TOKENS else ids[: MAX_TOKENS - 1] + ids[-1:]
 
 
 def _batches(lengths: Sequence[int]) -> list[list[int]]:
