@@ -7,22 +7,30 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from assistant.citing import CitedSentence, MarkParser, is_not_found
+from assistant.condensing import condensed
+from assistant.conversation import Reading, readings
 from assistant.errors import EndpointError, EndpointGarbled
 from assistant.footnotes import Numbering, cite, cite_whole
-from assistant.prompting import render_answer
-from assistant.quoting import ANSWERS, Quote, answerability, answering, quotes
-from assistant.types import Answer, Mode, Sentence, Support
+from assistant.history import Turn
+from assistant.prompting import Message, render_answer
+from assistant.quoting import ANSWERS, Quote, answerability, answering, distinct, quotes, same_words
+from assistant.types import Answer, Citation, Mode, Sentence, Support
 from assistant.verifying import verify
 from index.embedding import Vectors
 from index.folder import FolderIndex
+from index.terms import terms
 from index.types import Hit, Passage
 
 if TYPE_CHECKING:
     from assistant.llm import ChatModel
 
+NO_MORE = "No further sentence of the documents comes near to answering."
+
 _RETRIEVED = 10
 _CLOSEST = 3
 _ANSWER_TOKENS = 1024
+# Of the words that a follow-up adds, by weight, so many must stand around the answer.
+_OWN_HELD = 0.5
 # Passages sent to a model, each with its neighbours; more than these dilute what a small model makes of them.
 _SENT = 6
 
@@ -38,32 +46,93 @@ class Block:
         return "".join(passage.text for passage in self.passages)
 
 
-def answer(index: FolderIndex, question: str, model: ChatModel | None) -> Iterator[Answer]:
+def answer(index: FolderIndex, question: str, model: ChatModel | None, turns: Sequence[Turn] = ()) -> Iterator[Answer]:
     """The answer as it grows; the last one given is whole, or says in `notice` why it is not.
 
     Whether the documents hold an answer is decided before a model is asked. Raises IndexDamaged.
     """
-    hits = index.retrieve(question, _RETRIEVED)
-    ranked = quotes(question, hits, index.term_weights(question))
-    if not ranked or answerability(question, ranked[0], _around(index, ranked[0].passage)) < ANSWERS:
-        yield _not_found(question, Mode.QUOTE if model is None else Mode.GENERATED, ranked)
+    found = [_found(index, reading) for reading in _readings(question, turns, model)]
+    best = next((one for one in found if one.answers), None)
+    if best is None and found[0].reading.shown:
+        yield replace(_not_found(question, Mode.QUOTE, ()), notice=NO_MORE)
+    elif best is None:
+        yield _not_found(question, Mode.QUOTE if model is None else Mode.GENERATED, found[0].ranked)
     elif model is None:
-        yield _quoted(question, answering(ranked))
+        yield _quoted(question, best)
     else:
-        yield from _generated(index, question, model, hits, ranked)
+        yield from _generated(index, question, model, best)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the folder holds for one reading of a question: passages, their sentences in order, and whether one of them
+    answers."""
+
+    reading: Reading
+    hits: tuple[Hit, ...]
+    ranked: tuple[Quote, ...]
+    answers: bool
+
+
+def _readings(question: str, turns: Sequence[Turn], model: ChatModel | None) -> tuple[Reading, ...]:
+    """What the question may stand for. A model rewrites a follow-up where there is one; what it makes of it comes first,
+    and is held to the same condition: what the follow-up adds must be found."""
+    found = readings(question, turns)
+    follow_up = found[-1]
+    if model is None or not follow_up.own:
+        return found
+    try:
+        rewritten = condensed(model, question, turns)
+    except EndpointError:
+        return found  # the answer itself will say what is wrong with the endpoint
+    return (replace(follow_up, question=rewritten), *found) if rewritten else found
+
+
+def _found(index: FolderIndex, reading: Reading) -> _Found:
+    hits = index.retrieve(reading.question, _RETRIEVED)
+    weights = index.term_weights(reading.question)
+    if reading.own:
+        # What a follow-up adds is what it asks about; what it takes from before only says of what.
+        weights = {term: weight if term in reading.own else weight / 2 for term, weight in weights.items()}
+    ranked = tuple(
+        quote
+        for quote in quotes(reading.question, hits, weights)
+        if (quote.passage.source, quote.start, quote.end) not in reading.shown
+    )
+    if not ranked:
+        return _Found(reading, hits, (), False)
+    around = _around(index, ranked[0].passage)
+    answers = answerability(reading.question, ranked[0], around) >= ANSWERS
+    if reading.own:
+        nearby = set(terms(f"{ranked[0].passage.title} {around}"))
+        own = {term: weights.get(term, 1.0) for term in reading.own}
+        answers = answers and sum(own[term] for term in own if term in nearby) >= _OWN_HELD * sum(own.values())
+    return _Found(reading, hits, ranked, answers)
 
 
 def _around(index: FolderIndex, passage: Passage) -> str:
     return " ".join(near.text for near in index.neighbours(passage) if near.content_hash == passage.content_hash)
 
 
-def _quoted(question: str, chosen: Sequence[Quote]) -> Answer:
+def _quoted(question: str, found: _Found) -> Answer:
+    chosen = answering(found.ranked)
     numbering = Numbering()
     sentences = tuple(
-        Sentence(quote.text, numbering.numbered([cite(quote.passage, quote.start, quote.end)]), Support.QUOTED)
+        Sentence(
+            quote.text,
+            numbering.numbered([_with_copies(cite(quote.passage, quote.start, quote.end), quote, found.ranked)]),
+            Support.QUOTED,
+        )
         for quote in chosen
     )
-    return Answer(question, Mode.QUOTE, found=True, sentences=sentences)
+    more = sum(quote not in chosen and quote.evidence >= ANSWERS for quote in distinct(found.ranked))
+    return Answer(question, Mode.QUOTE, found=True, sentences=sentences, more=more)
+
+
+def _with_copies(citation: Citation, quote: Quote, ranked: Sequence[Quote]) -> Citation:
+    """The citation with the other sources among the passages found that hold the same words."""
+    copies = {other.passage.source for other in ranked if same_words(other.text, quote.text)} - {citation.source}
+    return replace(citation, also_in=tuple(sorted(copies)))
 
 
 def _not_found(question: str, mode: Mode, ranked: Sequence[Quote]) -> Answer:
@@ -72,21 +141,19 @@ def _not_found(question: str, mode: Mode, ranked: Sequence[Quote]) -> Answer:
     return Answer(question, mode, found=False, closest=closest)
 
 
-def _generated(
-    index: FolderIndex, question: str, model: ChatModel, hits: Sequence[Hit], ranked: Sequence[Quote]
-) -> Iterator[Answer]:
-    blocks = _blocks(index, hits[:_SENT])
+def _generated(index: FolderIndex, question: str, model: ChatModel, found: _Found) -> Iterator[Answer]:
+    blocks = _blocks(index, found.hits[:_SENT])
     growing = Answer(question, Mode.GENERATED, found=True, complete=False)
     yield growing
+
+    def prompt(count: int) -> tuple[Message, ...]:
+        return render_answer(found.reading.question, [block.text for block in blocks[:count]])
+
     try:
-        sent, stream = model.stream_fitting(
-            lambda count: render_answer(question, [block.text for block in blocks[:count]]), len(blocks), _ANSWER_TOKENS
-        )
+        sent, stream = model.stream_fitting(prompt, len(blocks), _ANSWER_TOKENS)
     except EndpointError as fault:
         # The documents are at hand although the model is not: their own words are given, and it is said.
-        yield replace(
-            _quoted(question, answering(ranked)), notice=f"{fault} Here are the documents' own words instead."
-        )
+        yield replace(_quoted(question, found), notice=f"{fault} Here are the documents' own words instead.")
         return
     parser = MarkParser(sent)
     checked = _Checked(blocks[:sent], index.embed)
@@ -104,7 +171,7 @@ def _generated(
     finally:
         stream.close()
     checked.take(parser.close())
-    yield _finished(growing, checked, ranked)
+    yield _finished(growing, checked, found.ranked)
 
 
 def _finished(growing: Answer, checked: _Checked, ranked: Sequence[Quote]) -> Answer:

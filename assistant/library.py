@@ -68,7 +68,7 @@ class Library:
             from assistant.llm import ChatModel
 
             model = ChatModel(self._endpoint)
-        yield from answer(self._index, question, model)
+        yield from answer(self._index, question, model, turns)
 
     def close(self) -> None:
         self._index.close()

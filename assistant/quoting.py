@@ -8,6 +8,7 @@ bench/RESULTS.md has what it lets through and what it keeps back.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -86,8 +87,24 @@ def answerability(question: str, best: Quote, around: str) -> float:
 
 
 def answering(ranked: Sequence[Quote]) -> tuple[Quote, ...]:
-    """The best quote and those that come near it, the same words never twice."""
-    near = [quote for quote in ranked if quote.rank >= ranked[0].rank - _NEXT_BEST and quote.evidence >= ANSWERS]
-    distinct = {" ".join(quote.text.casefold().split()): quote for quote in reversed(near)}
-    chosen = [quote for quote in near if quote in distinct.values()]
-    return tuple([*ranked[:1], *(quote for quote in chosen if quote != ranked[0])][:_MOST])
+    """The best quote and those that come near it, best first."""
+    least = ranked[0].rank - _NEXT_BEST
+    near = [quote for quote in distinct(ranked)[1:] if quote.rank >= least and quote.evidence >= ANSWERS]
+    return (ranked[0], *near[: _MOST - 1])
+
+
+def distinct(ranked: Sequence[Quote]) -> tuple[Quote, ...]:
+    """The quotes, of those with the same words only the first."""
+    kept: dict[str, Quote] = {}
+    for quote in ranked:
+        kept.setdefault(_folded(quote.text), quote)
+    return tuple(kept.values())
+
+
+def same_words(one: str, other: str) -> bool:
+    """Whether two sentences have the same words in the same order, whatever their case, marks and spaces."""
+    return _folded(one) == _folded(other)
+
+
+def _folded(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))

@@ -87,6 +87,7 @@ class Answer:
     complete: bool = True
     notice: str = ""
     pending: str = ""
+    more: int = 0
 
     @property
     def citations(self) -> tuple[Citation, ...]:

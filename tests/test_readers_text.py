@@ -6,7 +6,7 @@ import codecs
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.errors import SourceUnreadable, SourceUnsupported
@@ -83,6 +83,7 @@ def test_damaged_utf8_keeps_its_other_accents_and_says_how_many_are_lost() -> No
     assert made.notices == ("1 characters were damaged in the file and are shown as \ufffd.",)
 
 
+@settings(deadline=None)  # the first call imports
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\r\n\t"), min_size=1))
 def test_text_and_markdown_and_rst_are_the_decoded_bytes(text: str) -> None:
     for name in ("a.txt", "a.md", "a.rst"):

@@ -11,9 +11,21 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from index.errors import SourceUnreadable, SourceUnsupported
+from index.readers.books import read_book
+from index.readers.data import read_json, read_json_lines
+from index.readers.html import read_html
+from index.readers.mail import read_mailbox, read_message
 from index.readers.markdown import read_markdown
+from index.readers.opendocument import read_opendocument
+from index.readers.pdf import read_pdf
 from index.readers.plain import read_plain
 from index.readers.restructured import read_restructured
+from index.readers.rich import read_rich
+from index.readers.sheets import read_sheets
+from index.readers.slides import read_slides
+from index.readers.subtitles import read_subtitles
+from index.readers.tables import read_comma_separated, read_tab_separated
+from index.readers.word import read_word
 from index.types import Extract
 
 VERSION = "1"
@@ -26,6 +38,26 @@ _READERS: dict[str, Callable[[bytes], Extract]] = {
     ".md": read_markdown,
     ".markdown": read_markdown,
     ".rst": read_restructured,
+    ".html": read_html,
+    ".htm": read_html,
+    ".xhtml": read_html,
+    ".pdf": read_pdf,
+    ".docx": read_word,
+    ".pptx": read_slides,
+    ".xlsx": read_sheets,
+    ".xlsm": read_sheets,
+    ".odt": read_opendocument,
+    ".epub": read_book,
+    ".rtf": read_rich,
+    ".csv": read_comma_separated,
+    ".tsv": read_tab_separated,
+    ".json": read_json,
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
+    ".srt": read_subtitles,
+    ".vtt": read_subtitles,
+    ".eml": read_message,
+    ".mbox": read_mailbox,
 }
 SUFFIXES: frozenset[str] = frozenset(_READERS)
 """The name endings that are read, in lower case and with their dot."""

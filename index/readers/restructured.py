@@ -11,9 +11,9 @@ import re
 from index.readers.dates import iso_date
 from index.readers.decoding import decode
 from index.readers.headings import Outline
+from index.readers.lines import lines_of
 from index.types import Extract, Metadata, Place
 
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 _RULE = re.compile(r"([!-/:-@\[-`{-~])\1*\s*\Z")
 _FIELD = re.compile(r":(title|author|authors|date):[ \t]+(.+?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 
@@ -30,8 +30,8 @@ def read_restructured(data: bytes) -> Extract:
         "",
         0,
     )  # the line that is the title, if the one below it underlines it
-    for found in _LINE.finditer(text):
-        line = found[0].rstrip()
+    for start, written in lines_of(text):
+        line = written.rstrip()
         if _is_rule(line) and above.strip() and not _is_rule(above) and len(line) >= len(above.rstrip()):
             over = before == line
             if over or above[0] not in " \t":
@@ -42,7 +42,7 @@ def read_restructured(data: bytes) -> Extract:
                 label = outline.enter(levels.index(style) + 1, above)
                 places.append(Place(before_start if over else above_start, "heading", label))
         before, before_start = above, above_start
-        above, above_start = line, found.start()
+        above, above_start = line, start
     fields = {field[1].lower(): field[2] for field in _FIELD.finditer(text[:4096])}
     metadata = Metadata(
         title=fields.get("title", title),
