@@ -264,10 +264,7 @@ def _restored(question: str, stored: str) -> Answer:
         return Answer(
             question=fields.pop("question"),
             mode=Mode(fields.pop("mode")),
-            sentences=tuple(
-                Sentence(s["text"], tuple(map(_citation, s["citations"])), Support(s["support"]))
-                for s in fields.pop("sentences")
-            ),
+            sentences=tuple(map(_sentence, fields.pop("sentences"))),
             closest=tuple(map(_citation, fields.pop("closest"))),
             **fields,
         )
@@ -279,6 +276,12 @@ def _restored(question: str, stored: str) -> Answer:
             complete=False,
             notice="This answer was stored in a form that this version of Footnote cannot read. Ask again.",
         )
+
+
+def _sentence(fields: dict[str, Any]) -> Sentence:
+    return Sentence(
+        citations=tuple(map(_citation, fields.pop("citations"))), support=Support(fields.pop("support")), **fields
+    )
 
 
 def _citation(fields: dict[str, Any]) -> Citation:

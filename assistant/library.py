@@ -70,5 +70,9 @@ class Library:
             model = ChatModel(self._endpoint)
         yield from answer(self._index, question, model, turns)
 
+    def prepare(self) -> None:
+        """Load what answering needs, which takes seconds, before a first question has to wait for it."""
+        import index.retrieval  # noqa: F401
+
     def close(self) -> None:
         self._index.close()

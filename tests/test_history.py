@@ -34,7 +34,12 @@ citations = st.builds(
     also_in=st.lists(texts, max_size=2).map(tuple),
 )
 sentences = st.builds(
-    Sentence, text=texts, citations=st.lists(citations, max_size=2).map(tuple), support=st.sampled_from(Support)
+    Sentence,
+    text=texts,
+    citations=st.lists(citations, max_size=2).map(tuple),
+    support=st.sampled_from(Support),
+    note=texts,
+    starts_paragraph=st.booleans(),
 )
 answers = st.builds(
     Answer,
@@ -45,6 +50,7 @@ answers = st.builds(
     closest=st.lists(citations, max_size=2).map(tuple),
     complete=st.booleans(),
     notice=texts,
+    pending=texts,
 )
 
 

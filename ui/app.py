@@ -18,7 +18,7 @@ from assistant.library import Library
 from assistant.settings import Settings
 from assistant.types import Answer, Citation
 from ui import view
-from ui.desk import Desk
+from ui.desk import STOPPED, Desk
 from ui.markup import label, plain
 
 STREAM_EVERY = 0.2
@@ -51,9 +51,9 @@ documents_part = component("documents", "documents")
 
 @st.cache_resource(show_spinner="Opening the library…")
 def desk_of(folder: str) -> Desk:
-    library = Library.open(Path(folder), Settings())
-    atexit.register(library.close)
-    return Desk(library)
+    desk = Desk(Library.open(Path(folder), Settings.read()))
+    atexit.register(desk.close)
+    return desk
 
 
 def main() -> None:
@@ -122,6 +122,12 @@ def draw_welcome(desk: Desk) -> None:
             f"You can ask {view.readable(files)}. Every sentence of an answer carries a footnote; "
             "a click on it opens the source at the words cited."
         )
+        endpoint = Settings.read().endpoint
+        st.markdown(
+            f"Questions and the passages found for them go to the model at {label(endpoint.base_url)}."
+            if endpoint
+            else "No model is set up: answers are the documents' own words, and nothing leaves this machine."
+        )
     elif desk.sync.running:
         st.markdown("The documents are being read for the first time. You can ask as soon as some are done.")
     else:
@@ -165,34 +171,41 @@ def draw_turn(desk: Desk, conversation: str, turn: Turn, *, was_going_on: bool) 
     )
     if clicked.open:
         st.rerun()  # the source is outside of this fragment
-    if going_on:
-        st.button("Stop", key=f"stop-{turn.id}", icon=":material/stop:", on_click=desk.writing(turn.id).stop)
+    if writing and going_on:
+        st.button("Stop", key=f"stop-{turn.id}", icon=":material/stop:", on_click=writing.stop)
         return
-    if answer is None or not answer.complete:
-        st.error(label(answer.notice if answer and answer.notice else "This question was not answered to its end."))
-        st.button(
-            "Ask again",
-            key=f"retry-{turn.id}",
-            icon=":material/refresh:",
-            on_click=desk.write,
-            args=(conversation, turn.id, turn.question),
-        )
-    elif answer.notice:
-        st.warning(label(answer.notice))
+    if answer is not None and answer.complete and not answer.notice:
+        return
+    notice = answer.notice if answer else ""
+    if notice == STOPPED:
+        st.caption(STOPPED)
+    elif answer is not None and answer.complete:
+        st.warning(label(notice))
+    else:
+        st.error(label(notice or "This question was not answered to its end."))
+    st.button(
+        "Ask again",
+        key=f"retry-{turn.id}",
+        icon=":material/refresh:",
+        on_click=desk.write,
+        args=(conversation, turn.id, turn.question),
+    )
 
 
 def draw_source(desk: Desk, turns: tuple[Turn, ...]) -> None:
-    opened = st.session_state.get("opened")
-    answer = next((current_answer(desk, turn) for turn in turns if opened and turn.id == opened.turn), None)
-    citations = opened.among(answer) if opened and answer else ()
-    if not citations or opened.at >= len(citations):
+    opened: view.Opened | None = st.session_state.get("opened")
+    if opened is None:
+        return
+    answer = next((current_answer(desk, turn) for turn in turns if turn.id == opened.turn), None)
+    citations = opened.among(answer) if answer else ()
+    if opened.at >= len(citations):
         return
     citation = citations[opened.at]
     st.html(PARTS / "beside.css")
     with st.container(key="source-pane"):
         with st.container(key="source-head", horizontal=True, vertical_alignment="center", gap="xsmall"):
-            step("Previous", ":material/arrow_back:", opened, -1, len(citations))
-            step("Next", ":material/arrow_forward:", opened, 1, len(citations))
+            step("Previous", opened, -1, len(citations))
+            step("Next", opened, 1, len(citations))
             original = desk.original(citation.source)
             if original:
                 st.download_button(
@@ -202,30 +215,29 @@ def draw_source(desk: Desk, turns: tuple[Turn, ...]) -> None:
                     "application/octet-stream",
                     key="original",
                     on_click="ignore",
-                    icon=":material/download:",
                     help="Download the original file",
                 )
-            st.button("Close", key="close-source", icon=":material/close:", on_click=show, args=(None,))
-        source_part(
-            key="source",
-            data=view.source(
-                citation,
-                desk.library.document(citation.source),
-                age(desk, citation),
-                context=st.session_state.get("context", view.CONTEXT),
-                of=len(citations),
-            ),
-            on_more_change=show_more,
-            on_leave_change=lambda: show(None),
-        )
+            st.button("Close", key="close-source", on_click=show, args=(None,))
+        with st.container(key="source-body"):
+            source_part(
+                key="source",
+                data=view.source(
+                    citation,
+                    desk.library.document(citation.source),
+                    age(desk, citation),
+                    closest=opened.closest,
+                    context=st.session_state.get("context", view.CONTEXT),
+                ),
+                on_more_change=show_more,
+                on_leave_change=lambda: show(None),
+            )
 
 
-def step(name: str, icon: str, opened: view.Opened, by: int, count: int) -> None:
+def step(name: str, opened: view.Opened, by: int, count: int) -> None:
     to = opened.at + by
     st.button(
         name,
         key=name.lower(),
-        icon=icon,
         disabled=not 0 <= to < count,
         on_click=show,
         args=(view.Opened(opened.turn, opened.closest, to),),
@@ -247,7 +259,7 @@ def draw_conversations(desk: Desk, current: str) -> None:
     st.caption(label(str(desk.library.folder)))
     st.button("New conversation", key="new", icon=":material/add:", width="stretch", on_click=turn_to, args=("",))
     conversations = desk.library.history.conversations()
-    listed = conversations if st.session_state.get("all") else conversations[:CONVERSATIONS_LISTED]
+    listed = conversations if st.session_state.get("list_all") else conversations[:CONVERSATIONS_LISTED]
     with st.container(key="conversations", gap="xxsmall"):
         for conversation in listed:
             if conversation.id == current:
@@ -257,25 +269,30 @@ def draw_conversations(desk: Desk, current: str) -> None:
                     label(conversation.title),
                     key=f"conversation-{conversation.id}",
                     type="tertiary",
+                    wrap=False,
                     on_click=turn_to,
                     args=(conversation.id,),
                 )
     if len(conversations) > len(listed):
-        st.button(f"Show all {len(conversations)}", key="all", type="tertiary")
+        st.button(f"Show all {len(conversations)}", key="all", type="tertiary", on_click=list_all)
+
+
+def list_all() -> None:
+    st.session_state.list_all = True
 
 
 def draw_current(desk: Desk, conversation: Conversation) -> None:
     history = desk.library.history
 
     def rename() -> None:
-        history.rename(conversation.id, st.session_state["title"])
+        history.rename(conversation.id, st.session_state[f"title-{conversation.id}"])
 
     def delete() -> None:
         history.delete(conversation.id)
         turn_to("")
 
     with st.popover(label(conversation.title), key="current", width="stretch", help="Rename or delete"):
-        st.text_input("Title", conversation.title, key="title", on_change=rename)
+        st.text_input("Title", conversation.title, key=f"title-{conversation.id}", on_change=rename)
         st.button("Delete this conversation", key="delete", icon=":material/delete:", on_click=delete)
 
 
@@ -324,4 +341,5 @@ def age(desk: Desk, citation: Citation) -> str:
     return view.CHANGED if desk.library.document(citation.source) else view.GONE
 
 
-main()
+if __name__ == "__main__":
+    main()

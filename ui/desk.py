@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,9 +19,16 @@ from assistant.library import Library
 from assistant.types import Answer, Mode, Progress, SyncReport
 
 STOPPED = "You stopped this answer."
+TOO_EARLY = "Not all documents had been read when this was answered. Ask again when the indexing is done."
 
 SAVE_EVERY = 0.5
 """Seconds between two savings of a growing answer: what a crash can cost at most."""
+
+TEND_EVERY = 3.0
+"""Seconds between two looks at the folder for what was added, changed or removed."""
+
+CLOSE_WITHIN = 10.0
+"""Seconds that closing waits for the step of a sync; the index is made to stand being cut off in it."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,8 +46,12 @@ class SyncStatus:
 class Writing:
     """An answer on its way. `answer` is what has come so far; `done` turns True once and for all."""
 
-    def __init__(self, library: Library, turn: int, question: str, earlier: Sequence[Turn]) -> None:
+    def __init__(
+        self, library: Library, turn: int, question: str, earlier: Sequence[Turn], catch_up: Callable[[], bool]
+    ) -> None:
         self._library = library
+        self._catch_up = catch_up
+        self._all_read = True
         self._turn = turn
         self._question = question
         self._earlier = tuple(earlier)
@@ -57,6 +68,7 @@ class Writing:
     def _write(self) -> None:
         saved_at = time.monotonic()
         try:
+            self._all_read = self._catch_up()
             for answer in self._library.ask(self._question, self._earlier):
                 with self._lock:
                     if self.done:
@@ -77,8 +89,10 @@ class Writing:
         with self._lock:
             if self.done:
                 return
+            if not self._all_read and self.answer.complete and not self.answer.found:
+                self.answer = replace(self.answer, notice=TOO_EARLY)
             if notice:
-                self.answer = replace(self.answer, complete=False, notice=notice)
+                self.answer = replace(self.answer, complete=False, notice=notice, pending="")
             try:
                 self._library.history.save_answer(self._turn, self.answer)
                 self.saved = True
@@ -87,15 +101,28 @@ class Writing:
             self.done = True
 
 
+class _Closing(Exception):
+    """Raised through a running sync to end it between two steps; the next start goes on from there."""
+
+
 class Desk:
-    """The library of one folder with the work that goes on in it. Opening it starts the first sync."""
+    """The library of one folder with the work that goes on in it. From its opening on the index follows the folder."""
 
     def __init__(self, library: Library) -> None:
         self.library = library
         self._lock = threading.Lock()
         self._sync = SyncStatus()
+        self._syncing = threading.Thread()
+        self._closed = threading.Event()
         self._writings: dict[int, Writing] = {}
         self.start_sync()
+        threading.Thread(target=self._tend, name="tend", daemon=True).start()
+
+    def close(self) -> None:
+        """End a running sync at its next step and let go of the folder."""
+        self._closed.set()
+        self._syncing.join(CLOSE_WITHIN)
+        self.library.close()
 
     @property
     def sync(self) -> SyncStatus:
@@ -106,10 +133,24 @@ class Desk:
     def start_sync(self) -> None:
         """Bring the index up to the folder, unless that is being done already."""
         with self._lock:
-            if self._sync.running:
+            if self._sync.running or self._closed.is_set():
                 return
             self._sync = SyncStatus(running=True)
-        threading.Thread(target=self._synchronise, name="sync", daemon=True).start()
+            self._syncing = threading.Thread(target=self._synchronise, name="sync", daemon=True)
+            self._syncing.start()
+
+    def catch_up(self) -> bool:
+        """Wait until nothing indexed is older than the folder, so that no answer rests on words no longer there.
+
+        New files are not waited for. Whether there are none of those left to read either. Raises FolderMissing.
+        """
+        for _ in range(2):  # a sync that was running already may have passed by a file before it changed
+            plan = self.library.plan()
+            if not (plan.changed or plan.removed or plan.renamed):
+                break
+            self.start_sync()
+            self._syncing.join()
+        return not self.sync.running and self.library.plan().empty
 
     def write(self, conversation: str, turn: int, question: str) -> None:
         """Begin to answer a question that the history holds; one still being answered in its conversation is stopped."""
@@ -117,7 +158,7 @@ class Desk:
         for past in earlier:
             if (writing := self.writing(past.id)) and not writing.done:
                 writing.stop()
-        begun = Writing(self.library, turn, question, earlier)
+        begun = Writing(self.library, turn, question, earlier, self.catch_up)
         with self._lock:
             self._writings = {
                 key: writing for key, writing in self._writings.items() if not (writing.done and writing.saved)
@@ -135,10 +176,21 @@ class Desk:
         path = (folder / source).resolve()
         return path if path.is_relative_to(folder) and path.is_file() else None
 
+    def _tend(self) -> None:
+        while not self._closed.wait(TEND_EVERY):
+            try:
+                behind = not self.library.plan().empty
+            except FootnoteError:
+                behind = True  # the sync says what is wrong with the folder
+            if behind:
+                self.start_sync()
+
     def _synchronise(self) -> None:
         try:
             report = self.library.sync(self._advance)
             ended = SyncStatus(report=report)
+        except _Closing:
+            ended = SyncStatus()
         except FootnoteError as error:
             ended = SyncStatus(error=str(error))
         except Exception as error:  # noqa: BLE001  the boundary of a thread: a fault nobody foresaw still ends in a sentence
@@ -146,7 +198,11 @@ class Desk:
             ended = SyncStatus(error=f"Footnote failed while indexing ({type(error).__name__}). Reindex to try again.")
         with self._lock:
             self._sync = ended
+        if not self._closed.is_set():
+            self.library.prepare()
 
     def _advance(self, progress: Progress) -> None:
+        if self._closed.is_set():
+            raise _Closing
         with self._lock:
             self._sync = replace(self._sync, progress=progress)

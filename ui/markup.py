@@ -1,4 +1,4 @@
-"""Untrusted words made safe for Streamlit's own labels, which are Markdown. Longer texts never pass through Markdown."""
+"""Untrusted words made safe for Streamlit's own labels, which are Markdown. Longer texts never pass through it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def plain(text: str) -> str:
 
 
 def label(text: str) -> str:
-    """Markdown that shows `text` itself, whatever it holds: no image, link, emoji code, formula or colour comes of it."""
+    """Markdown that shows `text` itself, whatever it holds: no image, link, emoji, formula or colour comes of it."""
     escaped = _PUNCTUATION.sub(r"\\\1", plain(text))
-    # Addresses and :codes: are found in the parsed text, where a backslash no longer counts; a joiner parts them unseen.
+    # Addresses and :codes: are found in the parsed text, where no backslash counts; a joiner parts them unseen.
     escaped = re.sub(r"([:@])", rf"\1{_WORD_JOINER}", escaped)
     return re.sub(r"(?i)(www)(?=\\\.)", rf"\1{_WORD_JOINER}", escaped)
 

@@ -23,7 +23,7 @@ _SIGNS = {
     Support.QUOTED: ("❝", "quoted word for word"),
     Support.SUPPORTED: ("●", "seems supported by its source"),
     Support.PARTLY: ("◐", "seems only partly supported"),
-    Support.UNSUPPORTED: ("○", "support not found in its source"),
+    Support.UNSUPPORTED: ("○", "no support found in the documents"),
 }
 _GROUPS = (
     (State.UNREADABLE, "Could not be read"),
@@ -72,6 +72,8 @@ def turn(
     at = {citation.number: index for index, citation in enumerate(answer.citations)}
     blocks = drawn["blocks"]
     blocks += [_sentence(sentence, answer.mode, at, opened) for sentence in answer.sentences]
+    if writing and answer.pending:
+        blocks.append({"kind": "pending", "text": answer.pending})
     if answer.complete and not answer.found:
         blocks.append({"kind": "plain", "text": NOT_FOUND})
     if answer.closest:
@@ -85,14 +87,14 @@ def turn(
 
 
 def source(
-    citation: Citation, document: Document | None, age: str, *, context: int = CONTEXT, of: int = 1
+    citation: Citation, document: Document | None, age: str, *, closest: bool = False, context: int = CONTEXT
 ) -> dict[str, Any]:
     """The document around the cited words; the words alone when the version they were cited from is gone."""
     drawn = {
         "name": plain(citation.source),
         "where": where(citation),
+        "called": "passage" if closest else "footnote",
         "number": citation.number,
-        "of": of,
         "quote": citation.quote,
         "before": "",
         "after": "",
@@ -124,6 +126,7 @@ def documents(files: Iterable[FileStatus]) -> list[dict[str, Any]]:
         if members := sorted(by_state.get(state, ()), key=lambda file: (not file.reason, file.source)):
             groups.append(
                 {
+                    "state": state.value,
                     "title": f"{title} ({len(members)})",
                     "open": state is not State.SKIPPED,
                     "files": [
@@ -159,6 +162,7 @@ def _sentence(sentence: Sentence, mode: Mode, at: dict[int, int], opened: Opened
     return {
         "kind": "sentence",
         "quote": mode is Mode.QUOTE,
+        "begins": sentence.starts_paragraph,
         "text": sentence.text,
         "chips": [
             {
@@ -170,6 +174,7 @@ def _sentence(sentence: Sentence, mode: Mode, at: dict[int, int], opened: Opened
             for citation in sentence.citations
         ],
         "sign": sign,
+        "note": sentence.note,
         # What is in doubt says so in words where it stands; what is not needs no more than its sign.
         "spoken": sentence.support in (Support.PARTLY, Support.UNSUPPORTED),
     }

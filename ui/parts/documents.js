@@ -5,10 +5,10 @@ export default function ({ data, parentElement }) {
   const folded = new Map([...root.querySelectorAll("details")].map((group) => [group.dataset.key, group.open]));
   root.dataset.drawn = text;
   root.replaceChildren(
-    ...data.map((group, index) =>
+    ...data.map((group) =>
       element(
         "details",
-        { "data-key": String(index), open: folded.get(String(index)) ?? group.open },
+        { "data-key": group.state, open: folded.get(group.state) ?? group.open },
         element("summary", {}, group.title),
         element(
           "ul",

@@ -12,8 +12,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const mark = element("mark", { tabindex: "-1", "aria-label": "The cited words: " + data.quote }, data.quote);
     const count = (number) => number.toLocaleString("en") + " more characters";
     root.replaceChildren(
-      element("h2", {}, data.name),
-      element("p", { class: "where" }, data.where + " · footnote " + data.number),
+      element(
+        "header",
+        {},
+        element("h2", {}, data.name),
+        element("p", { class: "where" }, data.where + " · " + data.called + " " + data.number),
+      ),
       data.note ? element("p", { class: "note", role: "status" }, data.note) : "",
       data.also.length ? element("p", { class: "also" }, "The same words are also in " + data.also.join(", ") + ".") : "",
       element(

@@ -20,14 +20,26 @@ function sign(item) {
 }
 
 function sentence(block) {
-  const chips = element("span", { class: "marks" }, ...block.chips.map(chip), sign(block.sign));
-  if (block.spoken) chips.append(element("span", { class: "spoken", "aria-hidden": "true" }, block.sign.words));
+  const classes = ["sentence", block.sign.support, block.quote ? "verbatim" : "", block.begins ? "begins" : ""];
+  // The last word and the footnotes stay on one line: a number alone at the start of a line belongs to nothing.
+  const last = block.text.search(/\S{1,40}\s*$/);
+  const cut = last < 0 ? block.text.length : last;
   return element(
     block.quote ? "p" : "span",
-    { class: "sentence " + block.sign.support + (block.quote ? " verbatim" : "") },
-    element("span", { class: "words", dir: "auto" }, block.text),
-    "\u2060",
-    chips,
+    { class: classes.join(" ").trim() },
+    element(
+      "span",
+      { class: "words", dir: "auto" },
+      element("span", { class: "run" }, block.text.slice(0, cut)),
+      element(
+        "span",
+        { class: "end" },
+        element("span", { class: "run" }, block.text.slice(cut)),
+        ...block.chips.map(chip),
+        sign(block.sign),
+      ),
+    ),
+    block.spoken ? element("span", { class: "spoken" }, block.sign.words + (block.note ? ": " + block.note : "")) : null,
     " ",
   );
 }
@@ -62,6 +74,8 @@ const builders = {
   question: (block) => element("h2", { class: "question", dir: "auto" }, block.text),
   waiting: (block) => element("p", { class: "waiting", role: "status" }, block.text),
   plain: (block) => element("p", { class: "plain" }, block.text),
+  // Words not yet checked against the documents look unlike those that are.
+  pending: (block) => element("span", { class: "pending", dir: "auto" }, block.text),
   heading: (block) => element("h3", {}, block.text),
   sentence,
   sources: (block) => element("ol", { class: "sources", "aria-label": "Sources" }, ...block.items.map(listed)),
@@ -96,7 +110,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.setAttribute("aria-live", data.writing ? "polite" : "off");
 
   const open = root.querySelector('button[aria-pressed="true"]')?.dataset.key ?? "";
-  const closed = before.open !== "" && open === "" && document.activeElement === document.body ? before.open : "";
+  // When the source is closed, the keyboard goes back to the footnote it was opened from.
+  const active = document.activeElement;
+  const adrift = active === null || active === document.body || active.closest(".st-key-source-pane") !== null;
+  const closed = before.open !== "" && open === "" && adrift ? before.open : "";
   const key = focused || closed;
   if (key && parentElement.activeElement?.dataset.key !== key) root.querySelector(`[data-key="${key}"]`)?.focus();
   drawn.set(root, { texts, open });
