@@ -90,9 +90,7 @@ class MiniLM:
             return vectors
         session = self._loaded_session()
         encodings = self._loaded_tokenizer().encode_batch_fast(list(texts))
-        # What is too long keeps the mark that ends a text.
-        whole = (encoding.ids for encoding in encodings)
-        ids = [i if len(i) <= MAX_TOKENS else [*i[: MAX_TOKENS - 1], i[-1]] for i in whole]
+        ids = [_shortened(encoding.ids) for encoding in encodings]
         for batch in _batches([len(i) for i in ids]):
             longest = len(ids[batch[-1]])
             tokens = np.zeros((len(batch), longest), np.int64)
@@ -126,6 +124,11 @@ class MiniLM:
             graph = _graph_file(self._cache_dir)
             self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
         return self._session
+
+
+def _shortened(ids: list[int]) -> list[int]:
+    """As many tokens as the model reads; the mark at the end stays."""
+    return ids if len(ids) <= MAX_TOKENS else ids[: MAX_TOKENS - 1] + ids[-1:]
 
 
 def _batches(lengths: Sequence[int]) -> list[list[int]]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,129 +17,197 @@ from filelock import FileLock, Timeout
 
 from index import readers, splitting, terms
 from index.embedding import Embedder, MiniLM, Vectors
-from index.errors import FolderMissing, IndexBusy, IndexDamaged
-from index.manifest import SCHEMA_VERSION, Manifest
-from index.store import PassageStore, StoreDamaged, remove_store
+from index.errors import FolderMissing, FootnoteError, IndexDamaged, StoreUnreachable
+from index.handover import Handover
+from index.keeping import StoreKeeper
+from index.manifest import SCHEMA_VERSION, Manifest, ManifestDamaged
+from index.predecessor import (
+    MANIFEST,
+    Predecessor,
+    Settings,
+    find_predecessor,
+    is_readable,
+    others,
+    remove_others,
+    why_anew,
+)
+from index.store import PassageStore, StoreDamaged
 from index.sync import OnProgress, mend, plan, sync
-from index.types import Document, FileStatus, Hit, Passage, SyncPlan, SyncReport
+from index.types import Document, FileStatus, Hit, Passage, Progress, SyncPlan, SyncReport
 
 if TYPE_CHECKING:
-    from index.retrieval import PassageRetriever
+    from index.retrieval import Nearest, PassageRetriever
 
-COLLECTION = "passages"
+PATIENCE = 10.0
+"""Seconds that a process waits for the owner of an index to begin a sync."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answering:
+    """What questions are answered from; `store` is None where the kept embeddings are searched."""
+
+    manifest: Manifest
+    embedder: Embedder
+    retriever: PassageRetriever
+    store: PassageStore | None
 
 
 class FolderIndex:
-    """The index of one folder. The first process to open it owns it and may change it; the others read.
+    """The index of one folder. The first process to sync it owns it and may change it; the others read, and ask the
+    owner to sync.
 
-    The owner searches through Chroma. A reader searches the kept embeddings, since an embedded Chroma may be opened by
-    one process only; what it finds is the same.
+    The owner searches through Chroma once it has seen that Chroma holds what it should. Until then, and in a process
+    that is not the owner, the kept embeddings are searched, since an embedded Chroma may be opened by one process only;
+    what is found is the same. With a Chroma server every process searches there.
+
+    Each combination of model and settings has an index of its own. While a new one is built, the one before answers.
     """
 
-    def __init__(self, folder: Path, home: Path, embedder: Embedder, chroma_url: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        home: Path,
+        embedder: Embedder,
+        chroma_url: str | None = None,
+        embedder_of: Callable[[str], Embedder | None] = lambda _: None,
+    ) -> None:
+        """`embedder_of` gives the embedder of a fingerprint, for an older index; None where it cannot be had."""
         self.folder = folder
         self.home = home
         self._embedder = embedder
         self._chroma_url = chroma_url
+        self._embedder_of = embedder_of
         self._lock = FileLock(home / "owner.lock", thread_local=False)
+        self._owning = threading.Lock()
         self._changing = threading.Lock()
-        self._guard = threading.Lock()
-        self._store: PassageStore | None = None
-        self._retriever: PassageRetriever | None = None
+        self._guard = threading.RLock()
+        self._answering: _Answering | None = None
+        self._mended = False
+        self._store_failed = False
         home.mkdir(parents=True, exist_ok=True)
         (home / "folder.txt").write_text(f"{folder}\n", encoding="utf-8", errors="surrogateescape")
         self._index = home / f"index-{fingerprint(embedder)[:12]}"
         self._index.mkdir(exist_ok=True)
-        self.manifest = Manifest(self._index / "manifest.sqlite")
+        try:
+            self.manifest = Manifest(self._index / MANIFEST)
+        except ManifestDamaged:
+            self.manifest = self._manifest_anew()
+        self._predecessor = None if self.manifest.complete else find_predecessor(home, self._index)
+        self._keeper = self._new_keeper()
+        if self.manifest.get("settings") is None:
+            self.manifest.put("settings", json.dumps(_settings(embedder)))
+            if self._predecessor:
+                # What has grown so far must go on growing when the new index takes over.
+                self.manifest.put("generation", str(self._predecessor.manifest.generation + 1))
 
     @classmethod
     def open(
         cls, folder: Path, data_dir: Path, embedder: Embedder | None = None, chroma_url: str | None = None
     ) -> FolderIndex:
-        """Open a folder's index, kept below `data_dir`; made when it is first synced. Raises FolderMissing."""
+        """Open a folder's index, kept below `data_dir`; made when it is first synced. Raises FolderMissing, and
+        IndexDamaged if only its owner can mend it."""
         try:
             folder = folder.expanduser().resolve(strict=True)
         except OSError as fault:
             raise FolderMissing(f"There is no folder {folder}. Check the path, or make the folder.") from fault
         if not folder.is_dir():
             raise FolderMissing(f"{folder} is a file. Give the folder it lies in.")
-        return cls(folder, home_of(folder, data_dir), embedder or MiniLM(data_dir / "models"), chroma_url)
+        own_model = MiniLM(data_dir / "models")
+
+        def embedder_of(model: str) -> Embedder | None:
+            return next((known for known in (embedder, own_model) if known and known.fingerprint == model), None)
+
+        return cls(folder, home_of(folder, data_dir), embedder or own_model, chroma_url, embedder_of)
 
     @property
     def generation(self) -> int:
         """Grows with every change of what can be found."""
-        return self.manifest.generation
+        return self._answered_from().generation
 
     @property
     def owned(self) -> bool:
         """Whether this process may change the index."""
         return self._lock.is_locked
 
+    @property
+    def notice(self) -> str:
+        """While the index is built anew because a setting changed: a sentence saying so; else empty."""
+        predecessor = self._predecessor
+        if predecessor is None or self.manifest.complete:
+            return ""
+        why = why_anew(predecessor.settings, _settings(self._embedder))
+        if self._older() is not None:
+            return f"{why} Until it is complete, the one before answers."
+        return f"{why} Until it is complete, answers rest on the documents that are done."
+
     def own(self, wait: float = 0.0) -> bool:
         """Become the owner if no other process is, waiting at most so many seconds. Whether this process is it now."""
-        if self._lock.is_locked:
+        with self._owning:
+            if self._lock.is_locked:
+                return True
+            try:
+                self._lock.acquire(timeout=wait)
+            except Timeout:
+                return False
             return True
-        try:
-            self._lock.acquire(timeout=wait)
-        except Timeout:
-            return False
-        with self._guard:
-            self._retriever = None
-        return True
 
     def plan(self) -> SyncPlan:
         """What a sync would do now. Raises FolderMissing."""
         return plan(self.folder, self.manifest).public
 
-    def sync(self, on_progress: OnProgress = lambda _: None) -> SyncReport:
-        """Bring the index in step with the folder. Raises FolderMissing, IndexBusy if another process owns the index,
-        IndexDamaged."""
+    def sync(self, on_progress: OnProgress = lambda _: None, patience: float = PATIENCE) -> SyncReport:
+        """Bring the index in step with the folder, or have the process that owns it do so. Raises FolderMissing,
+        StoreUnreachable, IndexDamaged, and IndexBusy if the owner does not begin within `patience` seconds."""
         if not self.own():
-            raise IndexBusy(
-                "Another Footnote has this folder open and keeps its index. Use that one, or close it and try again."
-            )
+            report = Handover(self.manifest).wait(patience, on_progress, self.own)
+            if report is not None:
+                return report
         with self._changing:
             for last in (False, True):
-                store = self._opened_store()
                 try:
-                    mend(self.manifest, store)
-                    return sync(self.folder, self.manifest, store, self._embedder, on_progress)
-                except StoreDamaged as fault:
+                    return self._sync_as_owner(on_progress)
+                except ManifestDamaged as fault:
                     if last:
                         raise IndexDamaged(_beyond_mending(self._index)) from fault
-                    self._discard_store()
+                    self._begin_anew()
         raise AssertionError("unreachable")
+
+    def serve_requests(self, on_progress: OnProgress = lambda _: None) -> SyncReport | None:
+        """Sync if another process asked for it and this one is the owner; what `watch` does about once a second."""
+        if not self.owned or not Handover(self.manifest).pending:
+            return None
+        return self.sync(on_progress)
 
     def retrieve(self, question: str, limit: int = 10) -> tuple[Hit, ...]:
         """The passages that match best, best first. Raises IndexDamaged."""
         from index.retrieval import hits_of
 
-        for last in (False, True):
-            try:
-                return hits_of(self._opened_retriever().retrieve(question))[:limit]
-            except StoreDamaged as fault:
-                if last:
-                    raise IndexDamaged(_beyond_mending(self._index)) from fault
-                with self._changing:
-                    self._discard_store()
-                    mend(self.manifest, self._opened_store())
-        raise AssertionError("unreachable")
+        answering = self._answered_by()
+        try:
+            return hits_of(answering.retriever.retrieve(question))[:limit]
+        except (StoreDamaged, StoreUnreachable) as fault:
+            # The embeddings are kept beside it: this question is answered, and the next sync makes the store anew.
+            with self._guard:
+                if answering.store is self._keeper.current:
+                    self._give_up_store(fault)
+                self._answering = answering = replace(answering, retriever=_over_kept(answering), store=None)
+            return hits_of(answering.retriever.retrieve(question))[:limit]
 
     def files(self) -> tuple[FileStatus, ...]:
         """Every file of the folder and what became of it at the last sync."""
-        return self.manifest.files()
+        return self._answered_from().files()
 
     def document(self, source: str) -> Document | None:
         """The version of a document that answers now."""
-        return self.manifest.document(source)
+        return self._answered_from().document(source)
 
     def content_hash(self, source: str) -> str | None:
         """The hash of the version of a document that answers now; None where there is none."""
-        return self.manifest.content_hash(source)
+        return self._answered_from().content_hash(source)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of texts, shape (len(texts), dimensions), by the model of this index. Raises EmbeddingFailed."""
-        return self._embedder.embed_passages(texts)
+        """Unit vectors of texts, shape (len(texts), dimensions), by the model that answers. Raises EmbeddingFailed."""
+        return self._answered_by().embedder.embed_passages(texts)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """The number of tokens of each text for the model of this index, without the marks that it adds."""
@@ -144,67 +215,155 @@ class FolderIndex:
 
     def term_weights(self, question: str) -> dict[str, float]:
         """What each term of a question tells in this folder: its inverse document frequency, smoothed."""
-        return self._opened_retriever().term_weights(question)
+        return self._answered_by().retriever.term_weights(question)
 
     def neighbours(self, passage: Passage, reach: int = 1) -> tuple[Passage, ...]:
         """The passages around one, itself among them, in order."""
-        return self.manifest.passages_of(passage.source, passage.ordinal - reach, passage.ordinal + reach)
+        return self._answered_from().passages_of(passage.source, passage.ordinal - reach, passage.ordinal + reach)
 
     def close(self) -> None:
         with self._guard:
-            if self._store is not None:
-                self._store.close()
-            self._store = self._retriever = None
-        self.manifest.close()
-        self._lock.release()
+            self._answering = None
+            self._keeper.close()
+            self.manifest.close()
+            if self._predecessor:
+                self._predecessor.manifest.close()
+        self._lock.release(force=True)
 
-    def _opened_store(self) -> PassageStore:
-        with self._guard:
-            if self._store is None:
-                if self._chroma_url is not None:
-                    self._store = PassageStore.server(self._chroma_url, f"{self.home.name}-{self._index.name}")
-                else:
-                    self._store = self._embedded_store()
-            return self._store
+    # Syncing
 
-    def _embedded_store(self) -> PassageStore:
-        name = self.manifest.get("store") or "chroma-1"
+    def _sync_as_owner(self, on_progress: OnProgress) -> SyncReport:
+        handover = Handover(self.manifest)
+        request = handover.pending
+        outcome: SyncReport | FootnoteError | None = None
+
+        def tell(progress: Progress) -> None:
+            handover.tell(progress)
+            on_progress(progress)
+
+        handover.begin()
         try:
-            return PassageStore.embedded(self._index / name, COLLECTION)
-        except StoreDamaged:
-            return PassageStore.embedded(self._index / self._next_store(name), COLLECTION)
+            if notice := self.notice:
+                tell(Progress(notice, "", 0, 0))
+            outcome = self._sync_with_store(tell)
+            return outcome
+        except FootnoteError as fault:
+            outcome = fault
+            raise
+        finally:
+            handover.end(request, outcome)
 
-    def _next_store(self, damaged: str) -> str:
-        """A folder for a new Chroma. The damaged one may still be open in this process, so it is not reused."""
-        name = f"chroma-{int(damaged.removeprefix('chroma-')) + 1}"
-        remove_store(self._index / name)
-        self.manifest.put("store", name)
-        remove_store(self._index / damaged)
-        return name
-
-    def _discard_store(self) -> None:
-        with self._guard:
-            store, self._store, self._retriever = self._store, None, None
-            if store is None:
-                return
-            if self._chroma_url is not None:
-                store.drop()
+    def _sync_with_store(self, on_progress: OnProgress) -> SyncReport:
+        for last in (False, True):
+            try:
+                if self._store_failed:
+                    self._keeper.discard()
+                    self._store_failed = False
+                if not self._mended:
+                    self.manifest.check()
+                    mend(self.manifest, self._keeper.opened())
+                    self._mended = True
+                report = sync(self.folder, self.manifest, self._keeper.opened(), self._embedder, on_progress)
+            except StoreUnreachable as fault:
+                self._give_up_store(fault)
+                raise
+            except StoreDamaged as fault:
+                self._give_up_store(fault)
+                if last:
+                    raise IndexDamaged(_beyond_mending(self._index)) from fault
             else:
-                with _whatever_happens():
-                    store.close()
-                self._next_store(self.manifest.get("store") or "chroma-1")
+                self._succeed()
+                return report
+        raise AssertionError("unreachable")
 
-    def _opened_retriever(self) -> PassageRetriever:
+    def _give_up_store(self, fault: StoreDamaged | StoreUnreachable) -> None:
+        self._mended = False
+        if isinstance(fault, StoreDamaged) and self.owned:
+            self._store_failed = True
+        elif self._chroma_url is not None:
+            self._keeper.close()  # what the server holds when it is back, or when its owner has mended it, is seen anew
+
+    def _succeed(self) -> None:
+        """Once this index is complete, those before it go."""
+        if not self.manifest.complete:
+            return
+        if self._chroma_url is not None:
+            for path in others(self.home, self._index):
+                PassageStore.server(self._chroma_url, self._collection(path)).drop()
+        remove_others(self.home, self._index)
+
+    def _begin_anew(self) -> None:
+        with self._guard:
+            self._answering, self._mended, self._store_failed = None, False, False
+            self.manifest = self._manifest_anew()
+            self._keeper = self._new_keeper()
+            self.manifest.put("settings", json.dumps(_settings(self._embedder)))
+
+    def _manifest_anew(self) -> Manifest:
+        """Set a damaged manifest aside, for whoever wants to look at it, and begin one in its place."""
+        if not self.own():
+            raise IndexDamaged(
+                f"The index in {self._index} is damaged, and another Footnote has it open. Reindex there, or close it "
+                "and start again."
+            )
+        damaged = self._index / MANIFEST
+        aside = self._index / f"damaged-{time.strftime('%Y%m%d-%H%M%S')}.sqlite"
+        for ending in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                Path(f"{damaged}{ending}").replace(f"{aside}{ending}")
+        for path in self._index.glob("chroma-*"):
+            shutil.rmtree(path, ignore_errors=True)
+        return Manifest(damaged)
+
+    def _new_keeper(self) -> StoreKeeper:
+        return StoreKeeper(self._index, self.manifest, self._chroma_url, self._collection(self._index))
+
+    def _collection(self, index: Path) -> str:
+        return f"footnote-{self.home.name}-{index.name}"
+
+    # Answering
+
+    def _older(self) -> Predecessor | None:
+        """The index before this one, while it is the one that answers."""
+        predecessor = self._predecessor
+        if predecessor is None or self.manifest.complete or not is_readable(predecessor.settings):
+            return None
+        return predecessor if self._embedder_of(predecessor.settings["model"]) else None
+
+    def _answered_from(self) -> Manifest:
+        older = self._older()
+        return older.manifest if older else self.manifest
+
+    def _answered_by(self) -> _Answering:
         from index.retrieval import KeptVectors, PassageRetriever
 
+        manifest = self._answered_from()
         with self._guard:
-            if self._retriever is not None:
-                return self._retriever
-        own = self._chroma_url is not None or self.own()
-        nearest = self._opened_store() if own else KeptVectors(self.manifest)
-        with self._guard:
-            self._retriever = PassageRetriever(self.manifest, nearest, self._embedder)
-            return self._retriever
+            store = self._searched(manifest)
+            now = self._answering
+            if now is None or now.manifest is not manifest or now.store is not store:
+                older = self._older()
+                embedder = (older and self._embedder_of(older.settings["model"])) or self._embedder
+                nearest: Nearest = store or KeptVectors(manifest)
+                self._answering = now = _Answering(
+                    manifest, embedder, PassageRetriever(manifest, nearest, embedder), store
+                )
+            return now
+
+    def _searched(self, manifest: Manifest) -> PassageStore | None:
+        """The store to search, None for the kept embeddings."""
+        if manifest is not self.manifest or self._store_failed or (self._chroma_url is None and not self._mended):
+            return None
+        try:
+            return self._keeper.opened()
+        except StoreUnreachable:
+            return None  # answers are the same without; the next sync says that the server is away
+
+
+def _over_kept(answering: _Answering) -> PassageRetriever:
+    from index.retrieval import KeptVectors, PassageRetriever
+
+    return PassageRetriever(answering.manifest, KeptVectors(answering.manifest), answering.embedder)
 
 
 def home_of(folder: Path, data_dir: Path) -> Path:
@@ -216,22 +375,22 @@ def home_of(folder: Path, data_dir: Path) -> Path:
 
 def fingerprint(embedder: Embedder) -> str:
     """Changes with whatever makes an index another one: the model, and how files are read, split and searched."""
-    parts = (SCHEMA_VERSION, embedder.fingerprint, readers.VERSION, splitting.VERSION, splitting.TOKENS, terms.VERSION)
-    return hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_settings(embedder), sort_keys=True).encode()).hexdigest()
+
+
+def _settings(embedder: Embedder) -> Settings:
+    return {
+        "model": embedder.fingerprint,
+        "schema": str(SCHEMA_VERSION),
+        "readers": readers.VERSION,
+        "passages": f"{splitting.VERSION}/{splitting.TOKENS}",
+        "terms": terms.VERSION,
+    }
 
 
 def remove(folder: Path, data_dir: Path) -> None:
     """Delete all that is kept of a folder; the folder itself is not touched."""
     shutil.rmtree(home_of(folder, data_dir))
-
-
-@contextmanager
-def _whatever_happens() -> Iterator[None]:
-    """Closing a damaged store may fail in any way that Chroma's core finds; it is being thrown away."""
-    try:
-        yield
-    except Exception:  # noqa: BLE001
-        return
 
 
 def _beyond_mending(path: Path) -> str:

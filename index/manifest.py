@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from index.embedding import Vectors
+from index.errors import IndexDamaged
 from index.terms import terms
 from index.titles import name_words
 from index.types import Document, FileStatus, Metadata, Passage, Place, State
@@ -37,14 +38,14 @@ CREATE TABLE files (
 
 -- The version of each document that answers now.
 CREATE TABLE documents (
-    source TEXT PRIMARY KEY, content_hash TEXT NOT NULL REFERENCES texts, indexed_at REAL NOT NULL,
+    source TEXT PRIMARY KEY, content_hash TEXT NOT NULL, text TEXT NOT NULL REFERENCES texts, indexed_at REAL NOT NULL,
     passages INTEGER NOT NULL, title_terms TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX documents_by_content ON documents (content_hash);
+CREATE INDEX documents_by_text ON documents (text);
 
--- What was read from a file's bytes; equal files share it.
+-- What was read from files, by its own hash: equal files share it, unless their endings make another text of the bytes.
 CREATE TABLE texts (
-    content_hash TEXT PRIMARY KEY, text BLOB NOT NULL, places TEXT NOT NULL, metadata TEXT NOT NULL,
+    key TEXT PRIMARY KEY, text BLOB NOT NULL, places TEXT NOT NULL, metadata TEXT NOT NULL,
     notices TEXT NOT NULL
 );
 
@@ -68,7 +69,7 @@ CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL, sentences BLOB
 -- Ids that Chroma may hold although no passage has them: written before Chroma is, cleared after it is cleaned.
 CREATE TABLE strays (id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # SQLite's default bound on the variables of one statement, in builds older than 3.32.
 _VARIABLES = 900
@@ -118,19 +119,31 @@ class TermStatistics:
     mean_window: float
 
 
+class ManifestDamaged(IndexDamaged):
+    """SQLite cannot read the manifest. The next sync builds the index anew from the folder."""
+
+    def __init__(self, path: Path, fault: object) -> None:
+        super().__init__(f"The index in {path} is damaged ({fault}). Reindex, and it is made anew from the folder.")
+
+
 class Manifest:
-    """One index's manifest. Safe to use from several threads; another process may read it while this one writes."""
+    """One index's manifest. Safe to use from several threads; another process may read it while this one writes.
+
+    Any use of a file that SQLite finds damaged raises ManifestDamaged.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._held = threading.local()
         self._idle: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
-        with self.writing() as connection:
-            if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-                for statement in _statements(_SCHEMA):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        # A look first: where another process writes at length, opening need not wait for it.
+        if self._version() == 0:
+            with self.writing() as connection:
+                if self._version() == 0:
+                    for statement in _statements(_SCHEMA):
+                        connection.execute(statement)
+                    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def close(self) -> None:
         """Close the connections that no thread is using."""
@@ -173,6 +186,11 @@ class Manifest:
         if held is not None:
             yield held
             return
+        with _damage_is_told(self.path), self._lent() as connection:
+            yield connection
+
+    @contextmanager
+    def _lent(self) -> Iterator[sqlite3.Connection]:
         with self._guard:
             connection = self._idle.pop() if self._idle else None
         if connection is None:
@@ -213,6 +231,36 @@ class Manifest:
         """Grows with every change of what can be found."""
         return int(self.get("generation") or 0)
 
+    @property
+    def complete(self) -> bool:
+        """Whether a sync has once come to its end with everything embedded."""
+        return self.get("complete") == "1"
+
+    @complete.setter
+    def complete(self, value: bool) -> None:
+        if value != self.complete:
+            self.put("complete", "1" if value else "0")
+
+    def check(self) -> None:
+        """Go through the file's structure. Raises ManifestDamaged."""
+        (verdict,) = self._rows("PRAGMA quick_check(1)")[0]
+        if verdict != "ok":
+            raise ManifestDamaged(self.path, verdict)
+
+    def _version(self) -> int:
+        return int(self._rows("PRAGMA user_version")[0][0])
+
+    # Requests of other processes
+
+    def request(self) -> int:
+        """Ask the owner for a sync; the number of the request."""
+        with self.writing() as connection:
+            connection.execute(
+                "INSERT INTO meta VALUES ('requested', '1')"
+                " ON CONFLICT DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+            )
+            return int(connection.execute("SELECT value FROM meta WHERE key = 'requested'").fetchone()[0])
+
     # Files and documents
 
     def seen(self) -> dict[str, FileRow]:
@@ -234,7 +282,7 @@ class Manifest:
         rows = self._rows(
             "SELECT f.source, f.state, f.size, f.reason, d.passages, d.content_hash, d.indexed_at,"
             " t.metadata, t.notices"
-            " FROM files f LEFT JOIN documents d USING (source) LEFT JOIN texts t ON t.content_hash = d.content_hash"
+            " FROM files f LEFT JOIN documents d USING (source) LEFT JOIN texts t ON t.key = d.text"
             " ORDER BY f.source"
         )
         return tuple(
@@ -255,7 +303,7 @@ class Manifest:
         """The version of the document that answers now; None where there is none."""
         rows = self._rows(
             "SELECT d.content_hash, t.text, t.places, t.metadata, t.notices"
-            " FROM documents d JOIN texts t USING (content_hash) WHERE d.source = ?",
+            " FROM documents d JOIN texts t ON t.key = d.text WHERE d.source = ?",
             (source,),
         )
         if not rows:
@@ -386,6 +434,19 @@ class Manifest:
             last = rows[-1][0]
             yield [_passage(row[2:]) for row in rows], np.stack([np.frombuffer(row[1], "<f4") for row in rows])
 
+    def sample(self, count: int) -> list[tuple[str, Vectors]]:
+        """(id, vector) of up to so many passages from all over, no two of all passages having the same vector."""
+        (last,) = self._rows("SELECT coalesce(max(number), 0) FROM passages")[0]
+        found: dict[str, Vectors] = {}
+        for at in range(0, last, max(1, last // count)):
+            rows = self._rows(
+                "SELECT p.id, v.vector FROM passages p JOIN vectors v ON v.key = p.vector WHERE p.number > ?"
+                " AND NOT EXISTS (SELECT 1 FROM passages o WHERE o.vector = p.vector AND o.number <> p.number) LIMIT 1",
+                (at,),
+            )
+            found.update({id_: np.frombuffer(vector, "<f4") for id_, vector in rows})
+        return list(found.items())[:count]
+
     def search_terms(self, question: Sequence[str], limit: int) -> list[tuple[str, float]]:
         """(id, BM25 score) of the passages that hold any of the terms, best first; ties go by id."""
         if not question:
@@ -410,6 +471,16 @@ class Manifest:
     def clear_strays(self, ids: Iterable[str]) -> None:
         with self.writing() as connection:
             connection.executemany("DELETE FROM strays WHERE id = ?", ((id_,) for id_ in ids))
+
+
+@contextmanager
+def _damage_is_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as fault:
+        if getattr(fault, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise ManifestDamaged(path, fault) from fault
+        raise
 
 
 def vector_key(fingerprint: str, passage: Passage) -> bytes:
@@ -460,20 +531,18 @@ def place_rows(places: Iterable[Place]) -> list[list[Any]]:
 
 def _add_document(connection: sqlite3.Connection, new: IndexedDocument) -> None:
     document = new.document
-    connection.execute(
-        "INSERT OR IGNORE INTO texts VALUES (?, ?, ?, ?, ?)",
-        (
-            document.content_hash,
-            zlib.compress(document.text.encode("utf-8", "surrogatepass"), 1),
-            json.dumps(place_rows(document.places)),
-            json.dumps(asdict(document.metadata)),
-            json.dumps(document.notices),
-        ),
+    text = zlib.compress(document.text.encode("utf-8", "surrogatepass"), 1)
+    about = (
+        json.dumps(place_rows(document.places)),
+        json.dumps(asdict(document.metadata)),
+        json.dumps(document.notices),
     )
+    text_key = hashlib.sha256(b"\0".join([*(part.encode() for part in about), text])).hexdigest()
+    connection.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?, ?, ?)", (text_key, text, *about))
     title_terms = " ".join(terms(new.title or name_words(document.source)))
     connection.execute(
-        "INSERT INTO documents VALUES (?, ?, ?, ?, ?)",
-        (document.source, document.content_hash, new.indexed_at, len(new.passages), title_terms),
+        "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?)",
+        (document.source, document.content_hash, text_key, new.indexed_at, len(new.passages), title_terms),
     )
     for passage, key in zip(new.passages, new.vector_keys, strict=True):
         passage_terms = terms(passage.text)
@@ -511,9 +580,9 @@ def _remove_document(connection: sqlite3.Connection, source: str) -> None:
     )
     connection.execute("INSERT OR IGNORE INTO strays SELECT id FROM passages WHERE source = ?", (source,))
     connection.execute("DELETE FROM passages WHERE source = ?", (source,))
-    held = connection.execute("DELETE FROM documents WHERE source = ? RETURNING content_hash", (source,)).fetchall()
+    held = connection.execute("DELETE FROM documents WHERE source = ? RETURNING text", (source,)).fetchall()
     connection.executemany(
-        "DELETE FROM texts WHERE content_hash = ?1 AND NOT EXISTS (SELECT 1 FROM documents WHERE content_hash = ?1)",
+        "DELETE FROM texts WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM documents WHERE text = ?1)",
         held,
     )
 

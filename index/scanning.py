@@ -29,14 +29,14 @@ class FoundFile:
 @dataclass(frozen=True, slots=True)
 class Scan:
     """A folder's files by source; `refused` holds what lies there and is not followed or read, with the reason, and
-    `unseen` the sources of folders that could not be listed, whose files are therefore not known to be gone."""
+    `unseen` what could not be looked at, folders and files, which therefore are not known to be gone."""
 
     found: dict[str, FoundFile] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     unseen: dict[str, str] = field(default_factory=dict)
 
     def is_unseen(self, source: str) -> bool:
-        return any(source.startswith(f"{folder}/") for folder in self.unseen)
+        return any(source == barred or source.startswith(f"{barred}/") for barred in self.unseen)
 
 
 def scan(folder: Path) -> Scan:
@@ -53,6 +53,9 @@ def scan(folder: Path) -> Scan:
             info = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
             continue  # gone since it was listed
+        except OSError as fault:
+            result.unseen[source] = f"The file cannot be looked at ({fault.strerror})."
+            continue
         if not stat.S_ISREG(info.st_mode):
             result.refused[source] = "This is not a regular file."
             continue

@@ -7,14 +7,15 @@ passages rank better (bench/RESULTS.md), so the aim is well under what the model
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
-from index.sentences import Span, sentence_spans
+from index.cutting import cut_point
+from index.sentences import Span, sentences
 from index.types import Place
 
-VERSION = "2"
+VERSION = "3"
 TOKENS = 160
 """The most tokens a passage holds, the model's own marks not counted."""
 _LEAST = 48
@@ -26,7 +27,6 @@ _LINE_END = re.compile(r"[\r\n]")
 _BLANK_LINE = re.compile(r"(?:\r\n|\r|\n)[^\S\r\n]*(?:\r\n|\r|\n)")
 # Lines of these lengths were wrapped by a program: their ends say nothing of paragraphs.
 _WRAPPED = range(60, 100)
-_JOINERS = frozenset("\u200d\u200c\ufe0e\ufe0f")
 # Sentences are counted in the tokenizer so many at a time: enough to keep it busy, few enough to hold no file's worth.
 _COUNT_BATCH = 512
 
@@ -62,7 +62,7 @@ def split(text: str, count_tokens: CountTokens, places: Sequence[Place] = (), li
         return
     opens = frozenset(place.start for place in places if place.kind in _OWN_PASSAGE)
     breaks = tuple(place.start for place in places if place.kind in _OWN_SENTENCE)
-    pieces = _pieces(text, sentence_spans(text, breaks), count_tokens, limit)
+    pieces = _pieces(text, sentences(text, breaks), count_tokens, limit)
     held: Stretch | None = None
     for paragraph in _paragraphs(text, pieces, opens):
         for part in _equal_parts(paragraph, limit):
@@ -119,22 +119,21 @@ def _equal_parts(paragraph: Sequence[tuple[Span, int]], limit: int) -> Iterator[
     yield Stretch(tuple(part), size)
 
 
-def _pieces(text: str, sentences: Sequence[Span], count_tokens: CountTokens, limit: int) -> Iterator[tuple[Span, int]]:
-    for batch_start in range(0, len(sentences), _COUNT_BATCH):
-        batch = sentences[batch_start : batch_start + _COUNT_BATCH]
+def _pieces(text: str, spans: Iterator[Span], count_tokens: CountTokens, limit: int) -> Iterator[tuple[Span, int]]:
+    while batch := list(islice(spans, _COUNT_BATCH)):
         # What is far too long is cut before it is counted: a tokenizer given a file without a full stop takes it whole.
-        spans = [piece for span in batch for piece in _cut_to(text, span, limit * 8)]
-        for span, count in zip(spans, count_tokens([text[s:e] for s, e in spans]), strict=True):
-            yield from _fitting(text, span, count, count_tokens, limit)
+        parts = [part for span in batch for part in _cut_to(text, span, limit * 8)]
+        for part, count in zip(parts, count_tokens([text[s:e] for s, e in parts]), strict=True):
+            yield from _fitting(text, part, count, count_tokens, limit)
 
 
 def _fitting(text: str, span: Span, count: int, count_tokens: CountTokens, limit: int) -> Iterator[tuple[Span, int]]:
-    if count <= limit or span[1] - span[0] < 2:
+    if count <= limit:
         yield span, count
         return
     # Aim a little under the limit, by this stretch's own characters a token.
     aim = max(1, int((span[1] - span[0]) * limit / count * 0.9))
-    parts = list(_cut_to(text, span, aim))
+    parts = _cut_to(text, span, aim)
     if len(parts) == 1:
         yield span, count
         return
@@ -142,45 +141,19 @@ def _fitting(text: str, span: Span, count: int, count_tokens: CountTokens, limit
         yield from _fitting(text, part, part_count, count_tokens, limit)
 
 
-def _cut_to(text: str, span: Span, most: int) -> Iterable[Span]:
-    """`span` in pieces of at most `most` characters, cut where it hurts least."""
+def _cut_to(text: str, span: Span, most: int) -> list[Span]:
+    """`span` in pieces of at most `most` characters, cut where it hurts least. White space that would make a piece by
+    itself stays with the piece before, or at the beginning with the one after."""
     start, end = span
-    while end - start > most:
-        at = _cut_point(text, start, start + most, end)
-        if at >= end:
-            break
-        yield start, at
+    parts: list[Span] = []
+    white = True  # whether the last of `parts` is
+    while start < end:
+        at = cut_point(text, start, start + most, end) if end - start > most else end
+        is_white = not text[start:at].strip()
+        if parts and (white or is_white):
+            parts[-1], white = (parts[-1][0], at), white and is_white
+        else:
+            parts.append((start, at))
+            white = is_white
         start = at
-    yield start, end
-
-
-def _cut_point(text: str, start: int, latest: int, end: int) -> int:
-    floor = start + (latest - start) // 2
-    newline = max(text.rfind("\n", floor, latest), text.rfind("\r", floor, latest))
-    if newline >= 0 and text[newline : newline + 2] != "\r\n":
-        return newline + 1
-    for at in range(latest, floor, -1):
-        if text[at - 1].isspace() and text[at - 1 : at + 1] != "\r\n":
-            return at
-    at = latest
-    while at > start + 1 and _joined(text, at):
-        at -= 1
-    if at > start + 1:
-        return at
-    at = latest
-    while at < end and _joined(text, at):
-        at += 1
-    return at
-
-
-def _joined(text: str, at: int) -> bool:
-    """Whether the characters before and after `at` are drawn as one."""
-    after, before = text[at], text[at - 1]
-    return (
-        unicodedata.combining(after) != 0
-        or after in _JOINERS
-        or before in _JOINERS
-        or "\U0001f3fb" <= after <= "\U0001f3ff"  # skin tones
-        or ("\U0001f1e6" <= after <= "\U0001f1ff" and "\U0001f1e6" <= before <= "\U0001f1ff")  # the halves of a flag
-        or (before == "\r" and after == "\n")
-    )
+    return parts

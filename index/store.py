@@ -53,6 +53,7 @@ class PassageStore:
     def server(cls, url: str, name: str) -> PassageStore:
         """The collection `name` of the Chroma server at `url`. Raises StoreUnreachable."""
         import chromadb
+        import httpx
 
         parts = urlsplit(url if "//" in url else f"//{url}")
         tls = parts.scheme == "https"
@@ -61,7 +62,7 @@ class PassageStore:
                 parts.hostname or "localhost", parts.port or (443 if tls else 8000), ssl=tls, settings=_settings()
             )
             return cls(_collection(client, name), client)
-        except (ValueError, OSError, chromadb.errors.ChromaError) as fault:
+        except (ValueError, OSError, httpx.HTTPError, chromadb.errors.ChromaError) as fault:
             raise StoreUnreachable(
                 f"The Chroma server at {url} does not answer ({_first_line(fault)}). "
                 "Start it with 'chroma run', or leave --chroma-url away to keep the index on this machine."
@@ -128,7 +129,11 @@ class PassageStore:
 
     def drop(self) -> None:
         """Delete the collection with all it holds."""
-        self._client.delete_collection(self._collection.name)
+        import chromadb.errors
+
+        # Another process may have been quicker.
+        with _damage_is_told(), contextlib.suppress(chromadb.errors.NotFoundError):
+            self._client.delete_collection(self._collection.name)
 
     def close(self) -> None:
         self._client.close()  # type: ignore[attr-defined]  # every client has it, their common base does not
@@ -154,13 +159,23 @@ def _settings() -> Any:
 def _damage_is_told() -> Iterator[None]:
     """Chroma's own errors, and the panics of its Rust core, as StoreDamaged; a refused argument is our fault and stays.
 
-    A panic reaches Python as pyo3's PanicException, which is a BaseException of no importable name.
+    A panic reaches Python as pyo3's PanicException, which is a BaseException of no importable name. A log that cannot be
+    read comes as an invalid argument. A server that went away comes as httpx's error.
     """
     import chromadb.errors
+    import httpx
 
     try:
         yield
-    except (chromadb.errors.InvalidArgumentError, ValueError, TypeError):
+    except httpx.HTTPError as fault:
+        raise StoreUnreachable(
+            f"The Chroma server no longer answers ({_first_line(fault)}). Start it again with 'chroma run'."
+        ) from fault
+    except chromadb.errors.InvalidArgumentError as fault:
+        if "log" not in str(fault):
+            raise
+        raise StoreDamaged(_first_line(fault)) from fault
+    except (ValueError, TypeError):
         raise
     except (chromadb.errors.ChromaError, RuntimeError, OSError) as fault:
         raise StoreDamaged(_first_line(fault)) from fault

@@ -18,7 +18,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -45,11 +45,12 @@ _LOOK_AGAIN = ""
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """A file whose contents are to be read; `content_hash` is what they hashed to when the plan was made. `old_source`
-    is where the same bytes lay before, if the file was renamed."""
+    """A file whose contents are to be read; `content_hash` is what they hashed to when the plan was made, and `stat`
+    what the file is known by then. `old_source` is where the same bytes lay before, if the file was renamed."""
 
     file: FoundFile
     content_hash: str
+    stat: str
     old_source: str = ""
 
 
@@ -83,7 +84,7 @@ def plan(folder: Path, manifest: Manifest) -> Plan:
             unchanged.append(source)
             continue
         try:
-            settled = is_settled(os.stat(file.path, follow_symlinks=False), time.time_ns())
+            stat = _kept_stat(os.stat(file.path, follow_symlinks=False))
             digest = content_hash(file.path)
         except FileNotFoundError:
             continue  # gone since it was listed: the next sync finds it gone
@@ -92,7 +93,6 @@ def plan(folder: Path, manifest: Manifest) -> Plan:
             rows.append(FileRow(source, _LOOK_AGAIN, file.size, "", State.UNREADABLE, reason))
             unread.append(source)
             continue
-        stat = file.stat if settled else _unsettled(file.stat)
         if digest == indexed.get(source):
             # Touched, or looked at before its times could be trusted: these are the bytes that are indexed.
             unchanged.append(source)
@@ -101,7 +101,7 @@ def plan(folder: Path, manifest: Manifest) -> Plan:
             unchanged.append(source)
             rows.append(replace(kept, stat=stat))
         else:
-            changes[source] = _Change(file, digest)
+            changes[source] = _Change(file, digest, stat)
     rows.extend(FileRow(s, _LOOK_AGAIN, 0, "", State.SKIPPED, why) for s, why in now.refused.items())
     rows.extend(FileRow(s, _LOOK_AGAIN, 0, "", State.UNREADABLE, why) for s, why in now.unseen.items())
     gone = [s for s in indexed if s not in now.found and not now.is_unseen(s)]
@@ -141,8 +141,10 @@ def sync(
     for change in work.changes:
         applied.take(change)
     applied.flush()
-    if work.changes or work.removed:
+    # What could be embedded of a file that failed need not be embedded again when it is tried the next time.
+    if not applied.kept_old:
         manifest.drop_unused_vectors()
+        manifest.complete = True
     failed = tuple((row.source, row.reason) for row in manifest.seen().values() if row.reason)
     return SyncReport(work.public, applied.embedded, applied.reused, failed, time.monotonic() - started)
 
@@ -173,17 +175,20 @@ class _Apply:
     def __init__(self, manifest: Manifest, store: PassageStore, embedder: Embedder, tracker: _Tracker) -> None:
         self._manifest, self._store, self._embedder, self._tracker = manifest, store, embedder, tracker
         self.embedded = self.reused = 0
+        self.kept_old = False
         self._group: list[_New] = []
+        self._gathered = 0  # passages in the group
 
     def take(self, change: _Change) -> None:
         """Read a changed file; it is indexed with its group, or at once found to be no document."""
         file = change.file
         self._tracker.tell("Reading", file.source)
         try:
-            document, stat = _read(change)
+            document, stat = _read(file)
         except SourceUnreadable as fault:
             state = State.SKIPPED if isinstance(fault, SourceUnsupported) else State.UNREADABLE
-            row = FileRow(file.source, file.stat, file.size, change.content_hash, state, str(fault))
+            stat = _LOOK_AGAIN if isinstance(fault, _TryAgain) else change.stat
+            row = FileRow(file.source, stat, file.size, change.content_hash, state, str(fault))
             # The text that was indexed is no longer in the folder, so it may not answer either.
             self.step((), [source for source in (file.source, change.old_source) if source], [row])
             self._tracker.done(file)
@@ -193,12 +198,13 @@ class _Apply:
         keys = [vector_key(self._embedder.fingerprint, passage) for passage in passages]
         row = FileRow(file.source, stat, file.size, document.content_hash, State.INDEXED)
         self._group.append(_New(change, IndexedDocument(document, title, passages, keys, time.time()), row))
-        if sum(len(new.indexed.passages) for new in self._group) >= _GROUP:
+        self._gathered += len(passages)
+        if self._gathered >= _GROUP:
             self.flush()
 
     def flush(self) -> None:
         """Index what is gathered. What cannot be embedded does not keep its neighbours from being indexed."""
-        group, self._group = self._group, []
+        group, self._group, self._gathered = self._group, [], 0
         try:
             self._index(group)
         except EmbeddingFailed:
@@ -212,21 +218,22 @@ class _Apply:
         self,
         group: Sequence[_New],
         removed: Sequence[str] = (),
-        rows: Sequence[FileRow] = (),
+        files: Sequence[FileRow] = (),
         forgotten: Sequence[str] = (),
     ) -> None:
         """Points 2 to 4 of the module's order."""
-        if not (group or removed or rows or forgotten):
+        if not (group or removed or files or forgotten):
             return
         documents = [new.indexed for new in group]
         self._manifest.add_strays(passage.id for new in documents for passage in new.passages)
-        for new in documents:
-            for at in range(0, len(new.passages), PAGE):
-                keys = new.vector_keys[at : at + PAGE]
-                vectors = self._manifest.kept_vectors(keys)
-                self._store.upsert(new.passages[at : at + PAGE], np.stack([vectors[key] for key in keys]))
+        # Many rows in one call: each call costs Chroma about 10 ms, one row or a thousand.
+        rows = [row for new in documents for row in zip(new.passages, new.vector_keys, strict=True)]
+        for at in range(0, len(rows), PAGE):
+            some = rows[at : at + PAGE]
+            vectors = self._manifest.kept_vectors([key for _, key in some])
+            self._store.upsert([passage for passage, _ in some], np.stack([vectors[key] for _, key in some]))
         moved = [new.change.old_source for new in group if new.change.old_source]
-        self._manifest.replace(documents, [*removed, *moved], [*rows, *(new.row for new in group)], forgotten)
+        self._manifest.replace(documents, [*removed, *moved], [*files, *(new.row for new in group)], forgotten)
         strays = self._manifest.strays()
         self._store.delete(strays)
         self._manifest.clear_strays(strays)
@@ -259,7 +266,10 @@ class _Apply:
         if source in self._manifest.indexed():
             reason = f"The newest version could not be indexed, so the one before still answers. {fault}"
             row = replace(row, state=State.INDEXED, reason=reason)
-        self.step((), (), [row])
+        # A renamed file is no longer where its text was indexed, and nothing may be cited from there.
+        moved = [new.change.old_source] if new.change.old_source else []
+        self.step((), moved, [row])
+        self.kept_old = True
         self._tracker.done(new.change.file)
 
 
@@ -272,24 +282,33 @@ class _New:
     row: FileRow
 
 
-def _read(change: _Change) -> tuple[Document, str]:
-    """The document as one version of the file, and its stat. A file that changes while it is read is read again."""
-    file = change.file
+class _TryAgain(SourceUnreadable):
+    """A reason that may pass by itself, while the file stays as it is."""
+
+
+def _read(file: FoundFile) -> tuple[Document, str]:
+    """The document as one version of the file, and its stat. A file that changes while it is read is read again.
+
+    Raises SourceUnreadable.
+    """
+    if PurePosixPath(file.source).suffix.lower() not in readers.SUFFIXES:
+        readers.extract(b"", file.source)  # says why; a film need not be read for that
     for _ in range(_READ_ATTEMPTS):
         try:
             before = os.stat(file.path, follow_symlinks=False)
-            digest = content_hash(file.path)
-            extract = readers.read(file.path, file.source)
+            data = file.path.read_bytes()
             after = os.stat(file.path, follow_symlinks=False)
         except OSError as fault:
-            raise SourceUnreadable(_cannot_open(fault)) from fault
+            raise _TryAgain(_cannot_open(fault)) from fault
         if stat_of(before) == stat_of(after):
-            stat = stat_of(after) if is_settled(after, time.time_ns()) else _unsettled(stat_of(after))
+            # The text and the hash are of the same bytes, whatever happens to the file from now on.
+            digest = hashlib.sha256(data).hexdigest()
+            extract = readers.extract(data, file.source)
             return (
                 Document(file.source, digest, extract.text, extract.places, extract.metadata, extract.notices),
-                stat,
+                _kept_stat(after),
             )
-    raise SourceUnreadable("The file changes while it is being read. It is read again at the next sync.")
+    raise _TryAgain("The file changes while it is being read. It is read again at the next sync.")
 
 
 def _embedded(embedder: Embedder, passages: Sequence[Passage]) -> tuple[Vectors, list[Vectors]]:
@@ -342,9 +361,9 @@ def _cannot_open(fault: OSError) -> str:
     return f"The file cannot be opened ({fault.strerror or fault})."
 
 
-def _unsettled(stat: str) -> str:
-    """A stat that no file ever has, so that the file is hashed again at the next sync."""
-    return f"?{stat}"
+def _kept_stat(info: os.stat_result) -> str:
+    """The stat to know the file by, or one that no file ever has if a later write need not show in this one."""
+    return stat_of(info) if is_settled(info, time.time_ns()) else f"?{stat_of(info)}"
 
 
 def _is_known(kept: FileRow, digest: str) -> bool:

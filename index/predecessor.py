@@ -1,0 +1,67 @@
+"""The index that was there before a setting changed: it answers until the new one beside it is complete."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from index.manifest import SCHEMA_VERSION, Manifest, ManifestDamaged
+
+MANIFEST = "manifest.sqlite"
+
+_TOLD = {
+    "model": "the embedding model",
+    "schema": "the way it is kept",
+    "readers": "the way files are read",
+    "passages": "the size of passages",
+    "terms": "the way words are searched",
+}
+
+Settings = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Predecessor:
+    """The manifest of a complete older index, and the settings it was made with."""
+
+    manifest: Manifest
+    settings: Settings
+
+
+def find_predecessor(home: Path, current: Path) -> Predecessor | None:
+    """The index in `home`, other than `current`, that was complete last; None where there is none."""
+    found = []
+    for path in others(home, current):
+        try:
+            manifest = Manifest(path / MANIFEST)
+            settings = json.loads(manifest.get("settings") or "{}")
+            if manifest.complete and settings:
+                found.append(((path / MANIFEST).stat().st_mtime, Predecessor(manifest, settings)))
+        except (ManifestDamaged, OSError):
+            continue  # it cannot answer, and goes when the new one is complete
+    return max(found, key=lambda pair: pair[0])[1] if found else None
+
+
+def others(home: Path, current: Path) -> list[Path]:
+    """The folders of other indexes in `home`."""
+    return [path for path in sorted(home.glob("index-*")) if path != current and (path / MANIFEST).exists()]
+
+
+def remove_others(home: Path, current: Path) -> None:
+    """Delete them; one that another process still holds open, where that prevents it, goes the next time."""
+    for path in others(home, current):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def is_readable(settings: Settings) -> bool:
+    """Whether this program knows the tables of an index with these settings."""
+    return settings.get("schema") == str(SCHEMA_VERSION)
+
+
+def why_anew(old: Settings, new: Settings) -> str:
+    """A sentence saying what changed."""
+    changed = [told for key, told in _TOLD.items() if old.get(key) != new.get(key)]
+    listed = " and ".join([", ".join(changed[:-1]), changed[-1]] if len(changed) > 1 else changed)
+    return f"The index is built anew because {listed} changed."
