@@ -18,7 +18,7 @@ or date that is not there makes the sentence UNSUPPORTED, anything else PARTLY a
 
 Measured on AttributionBench's dev set (1,198 rows of four sources, half of them supported), where the thresholds were
 chosen: AUROC 0.77, mean over the sources 0.80. Supported were 26 of 26 rows judged QUOTED, 85% of those judged
-SUPPORTED (65% to 100% by source), 60% of PARTLY and 30% of UNSUPPORTED. Not caught: who did what to whom, where the
+SUPPORTED (66% to 100% by source), 59% of PARTLY and 30% of UNSUPPORTED. Not caught: who did what to whom, where the
 words are the same.
 """
 
