@@ -26,9 +26,13 @@ if TYPE_CHECKING:
 
 NO_MORE = "No further sentence of the documents comes near to answering."
 
+REPEATS = "The model began to repeat itself and was stopped. Ask again, or choose another model."
+
 _RETRIEVED = 10
+# Small models fall into loops; the same sentence so often is one.
+_LOOP = 3
 _CLOSEST = 3
-_ANSWER_TOKENS = 1024
+_ANSWER_TOKENS = 768
 # Of the words that a follow-up adds, by weight, so many must stand around the answer.
 _OWN_HELD = 0.5
 # Passages sent to a model, each with its neighbours; more than these dilute what a small model makes of them.
@@ -153,7 +157,9 @@ def _generated(index: FolderIndex, question: str, model: ChatModel, found: _Foun
         sent, stream = model.stream_fitting(prompt, len(blocks), _ANSWER_TOKENS)
     except EndpointError as fault:
         # The documents are at hand although the model is not: their own words are given, and it is said.
-        yield replace(_quoted(question, found), notice=f"{fault} Here are the documents' own words instead.")
+        yield replace(
+            _quoted(question, found), complete=False, notice=f"{fault} Here are the documents' own words instead."
+        )
         return
     parser = MarkParser(sent)
     checked = _Checked(blocks[:sent], index.embed)
@@ -164,6 +170,9 @@ def _generated(index: FolderIndex, question: str, model: ChatModel, found: _Foun
                 checked.take(sentences)
                 growing = replace(growing, sentences=tuple(checked.sentences), pending=parser.pending)
                 yield growing
+            if checked.repeats:
+                yield replace(growing, pending="", notice=REPEATS)
+                return
     except EndpointError as fault:
         checked.take(parser.close())
         yield replace(growing, sentences=tuple(checked.sentences), pending="", notice=str(fault))
@@ -195,6 +204,12 @@ class _Checked:
         self._numbering = Numbering()
         self.sentences: list[Sentence] = []
         self._only_abstained = False
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the last sentence has been said over and over."""
+        said = [sentence.text for sentence in self.sentences]
+        return bool(said) and sum(same_words(text, said[-1]) for text in said) >= _LOOP
 
     @property
     def abstained(self) -> bool:

@@ -166,7 +166,8 @@ def _parse(text: str, done: int, passages: int) -> list[_Sentence]:
         begin = max(start, done)
         marks = [] if fenced else list(_marks(text, start, begin, end, passages))
         kept = _kept(text, begin, end, marks)
-        fragments = [kept] if fenced else _fragments(text, kept, marks, start)
+        fragments = [kept] if fenced else _divided(text, kept, marks, start)
+        fragments = [fragment for fragment in fragments if _says_something(text, fragment)]
         own = [_sentence(text, fragment, start, begin == start and not at) for at, fragment in enumerate(fragments)]
         for mark in marks:
             _attach(mark, own, sentences)
@@ -246,8 +247,8 @@ def _kept(text: str, begin: int, end: int, marks: list[_Mark]) -> list[int]:
     return kept
 
 
-def _fragments(text: str, kept: list[int], marks: list[_Mark], block: int) -> list[list[int]]:
-    """The kept offsets of a block, sentence by sentence. One that would hold no letter or digit joins the one before.
+def _divided(text: str, kept: list[int], marks: list[_Mark], block: int) -> list[list[int]]:
+    """The kept offsets of a block, sentence by sentence. One that would hold no letter or digit joins its neighbour.
 
     A boundary counts only where white space, a mark or a full-width stop divides the two: not in "report.final.pdf".
     """
@@ -269,7 +270,7 @@ def _fragments(text: str, kept: list[int], marks: list[_Mark], block: int) -> li
             fragments[-1] += fragment
         else:
             fragments.append(fragment)
-    return [fragment for fragment in fragments if _says_something(text, fragment)]
+    return fragments
 
 
 def _says_something(text: str, fragment: list[int]) -> bool:
@@ -289,13 +290,14 @@ def _attach(mark: _Mark, own: list[_Sentence], earlier: list[_Sentence]) -> None
     `own` are the sentences of the mark's block.
     """
     before = [sentence for sentence in own if sentence.first < mark.start]
-    after = own[len(before) :]
-    if (mark.leads or not before) and after:
+    after = [sentence for sentence in own if sentence.end > mark.end]
+    if after and (mark.leads or not before):
         after[0].numbers += mark.numbers
-        return
-    for sentence in (before or earlier)[-1:]:
-        sentence.numbers += mark.numbers
-        sentence.end = max(sentence.end, mark.end) if before else sentence.end
+    elif before:
+        before[-1].numbers += mark.numbers
+        before[-1].end = max(before[-1].end, mark.end)
+    elif earlier:
+        earlier[-1].numbers += mark.numbers
 
 
 def _whole(text: str) -> int:

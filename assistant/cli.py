@@ -74,6 +74,8 @@ def chat(
     """Open the chat window (what 'footnote' alone does)."""
     with _told():
         chosen = _folder(folder)
+        if not chosen.expanduser().is_dir():
+            raise FootnoteError(f"There is no folder {chosen}. Check the path, or make the folder.")
         from ui.launch import run
 
         run(chosen, port, browser)
@@ -266,7 +268,8 @@ def _print_plan(plan: SyncPlan) -> None:
             typer.echo(f"{title:<7} {source}")
     for old, new in plan.renamed:
         typer.echo(f"rename  {old} -> {new}")
-    typer.echo(f"{len(plan.unchanged)} unchanged" if not plan.empty else "Nothing to do; the index is in step.")
+    if plan.empty:
+        typer.echo("Nothing to do; the index is in step.")
 
 
 def _print_report(report: SyncReport) -> None:

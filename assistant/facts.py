@@ -93,6 +93,8 @@ _SCALES = {
     "bn": 1e9,
     "trillion": 1e12,
 }
+_YEAR_ALONE = regex.compile(r"[12]\d{3}")
+_CLAUSE_BORDER = regex.compile(r"[,;:]\s|\s[–—-]\s|\b(?:and|but|while|whereas|from)\b|[()]")
 # "One of them", "first of all", "a second": words far more often than numbers, so no support is asked for them.
 _SELDOM_NUMBERS = frozenset({"zero", "one", "first", "second"})
 
@@ -145,9 +147,11 @@ _DATES = (
 )
 
 
-_VERB_FOLLOWS = regex.compile(
-    r"is|was|are|were|has|had|have|will|would|can|could|may|might|must|does|did|do|\p{L}+(?:ed|ly)|said|says|told|tells"
-    r"|wrote|writes|won|made|makes|took|takes|became|went|met|left|gave|gives|found|began|held|led|came|saw|ran|built",
+# Said of the word after the first: an auxiliary, a verb whose form is not regular, or a word that ends as a verb or an
+# adverb does.
+_AUXILIARY = regex.compile(r"is|was|are|were|has|had|have|will|would|can|could|may|might|must|does|did|do")
+_VERB_OR_ADVERB = regex.compile(
+    r"\p{L}{2,}(?:ed|ly|s)|said|told|wrote|won|made|took|became|went|met|left|gave|found|began|held|led|came|saw|ran|built"
 )
 
 
@@ -223,6 +227,43 @@ def _value_of_words(phrase: str) -> float:
     return total + group
 
 
+def misplaced(stated: str, held: Sequence[str]) -> tuple[Number, ...]:
+    """The numbers of `stated` that the sentences `held` do hold, but of another thing or of another year.
+
+    Of another thing: a word follows the number in both, and in `held` the word of `stated` follows other numbers only
+    ("10 killed" where "40 killed and 10 wounded" is held). Of another year: `stated` names one year, and wherever the
+    number shares a clause with years in `held`, that year is not among them.
+    """
+    found = [number for number in numbers(stated) if not is_seldom_a_number(number)]
+    counted = [(number, _counted(text, number)) for text in held for number in numbers(text)]
+    clauses = [numbers(clause) for text in held for clause in _CLAUSE_BORDER.split(text)]
+    years = [number for number in found if _is_year(number)]
+    wrong: list[Number] = []
+    for number in found:
+        thing = _counted(stated, number)
+        of_thing = [other for other, what in counted if what == thing]
+        things = [what for other, what in counted if agrees(number, [other])]
+        if thing and of_thing and things and all(things) and thing not in things:
+            wrong.append(number)
+        if len(years) == 1 and not _is_year(number):
+            beside = [[n for n in clause if _is_year(n)] for clause in clauses if agrees(number, clause)]
+            if any(beside) and not any(agrees(years[0], others) for others in beside):
+                wrong.append(number)
+    return tuple(dict.fromkeys(wrong))
+
+
+def _counted(text: str, number: Number) -> tuple[str, ...] | None:
+    """The terms of the word right after `number`, if it is one that tells: of what there are so many."""
+    following = next((word for word in words(text[number.end :])), None)
+    if following is None or not following.tells or text[number.end : number.end + following.start].strip(" -"):
+        return None
+    return following.terms
+
+
+def _is_year(number: Number) -> bool:
+    return _YEAR_ALONE.fullmatch(number.text) is not None
+
+
 def dates(text: str) -> tuple[Date, ...]:
     """The dates of `text` that name a month, in order; each stretch is read once, the fullest form first."""
     found: list[Date] = []
@@ -290,13 +331,14 @@ def opener(sentence: str) -> Word | None:
     first, *rest = words(sentence) or (None,)
     if first is None or not rest or not first.tells or not first.text[0].isupper():
         return None
-    between = sentence[first.end : rest[0].start].strip()
-    return first if not between and _VERB_FOLLOWS.fullmatch(rest[0].text) else None
+    following = rest[0]
+    is_verb = _AUXILIARY.fullmatch(following.text) or (following.tells and _VERB_OR_ADVERB.fullmatch(following.text))
+    return first if is_verb and not sentence[first.end : following.start].strip() else None
 
 
 def _opens(sentence: str, start: int) -> bool:
-    before = sentence[:start].rstrip(" \t\n\u00a0\"'“‘«(*•-–—")
-    return not before or before[-1] in ".!?:"
+    before = sentence[:start].rstrip()
+    return before.endswith(tuple("\"'“‘«.!?:")) or not before.rstrip("*•-–—> \t\n")
 
 
 def _is_surely_a_name(sentence: str, all_words: Sequence[Word], at: int) -> bool:
@@ -379,7 +421,7 @@ _OPPOSITES = """
     always never | cause prevent | cheap expensive | hot cold | warm cold | large small | larger smaller |
     long short | longer shorter | strong weak | stronger weaker | safe dangerous | success failure | succeed fail |
     north south | east west | northern southern | eastern western | left right | old young | older younger |
-    male female | with without | confirm deny | buy sell | import export | majority minority | many few |
+    male female | with without | confirm deny | buy sell | import export | majority minority | many few | much little |
     easy difficult | easy hard | fast slow | faster slower | enter leave | arrive depart | love hate | add remove |
     build destroy | born died | birth death | ancient modern | upper lower | inside outside | above below |
     ally enemy

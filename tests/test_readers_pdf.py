@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
 import pytest
 from PIL import Image
-from printed import column, lines_of, pdf
+from reportlab.lib.pagesizes import A4
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
@@ -27,6 +29,45 @@ RIGHT = (
     "caused to the rooms or the house."
 )
 TITLE = "A title that spans both of the columns of this page"
+
+
+def pdf(*pages: Callable[[Canvas], None], encrypt: str | None = None, rotate: int = 0) -> bytes:
+    """A PDF whose pages are drawn by the functions given."""
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, pagesize=A4, encrypt=encrypt)
+    canvas.setTitle("Lease of 2024")
+    canvas.setAuthor("Ann Lee")
+    for draw in pages:
+        canvas.setPageRotation(rotate)
+        draw(canvas)
+        canvas.showPage()
+    canvas.save()
+    return buffer.getvalue()
+
+
+def lines_of(text: str, width: float, size: float) -> list[str]:
+    """The text wrapped to a column of `width` points."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split():
+        longer = f"{line} {word}".strip()
+        if stringWidth(longer, "Helvetica", size) > width:
+            lines.append(line)
+            line = word
+        else:
+            line = longer
+    return [*lines, line]
+
+
+def column(
+    canvas: Canvas, text: str, left: float = 72, top: float = 760, width: float = 450, size: float = 11
+) -> float:
+    """Draws a paragraph; returns the height of the next line below it."""
+    canvas.setFont("Helvetica", size)
+    for line in lines_of(text, width, size):
+        canvas.drawString(left, top, line)
+        top -= 1.25 * size
+    return top
 
 
 def page_of(made: Extract, words: str) -> tuple[str, int | None]:
@@ -158,6 +199,19 @@ def test_running_heads_and_page_numbers_break_no_sentence_and_are_kept_once() ->
     )
     assert page_of(made, "to the second") == ("page 2", 2)
     assert page_of(made, "Third") == ("page 3", 3)
+
+
+def test_running_heads_of_a_chapter_are_kept_once_though_most_pages_have_others() -> None:
+    def page(number: int) -> Callable[[Canvas], None]:
+        def draw(canvas: Canvas) -> None:
+            canvas.drawString(72, 810, f"Chapter {number // 4}: Words {number + 1}")
+            column(canvas, f"Page {number} holds this. {LEFT}")
+
+        return draw
+
+    text = extract(pdf(*map(page, range(20))), "a.pdf").text
+    assert [text.count(f"Chapter {chapter}: Words") for chapter in range(5)] == [1] * 5
+    assert all(f"Page {number} holds this." in text for number in range(20))
 
 
 def test_pages_of_like_words_lose_none_of_them() -> None:

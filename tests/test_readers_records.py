@@ -67,7 +67,9 @@ def test_a_table_of_very_many_rows_keeps_places_in_groups_that_name_their_rows()
     assert (made.places[1].label, made.places[1].start) == ("rows 4–6", 12)
 
 
-TENANTS = '{"house": "Mill Street",\n "tenants": [{"name": "Ann \\"A\\" Lee", "rent": 500}, {"name": "Bo", "rent": [1, 2]}],\n "end": null}'
+TENANTS = """{"house": "Mill Street",
+ "tenants": [{"name": "Ann \\"A\\" Lee", "rent": 500}, {"name": "Bo", "rent": [1, 2]}],
+ "end": null}"""
 
 
 def test_json_is_kept_as_written_and_its_outer_keys_are_places() -> None:
@@ -109,6 +111,12 @@ def test_lines_of_json_are_places() -> None:
     made = extract(b'{"a": 1}\n\n{"b": 2}\n', "a.jsonl")
     assert label(made, '"b"') == "line 3"
     assert [place.number for place in made.places] == [1, 3]
+    assert extract(b"1\n" * 300_000, "a.jsonl").places[1].label == "lines 3–4"
+
+
+def test_json_of_very_many_members_keeps_no_place_that_names_a_wrong_one() -> None:
+    made = extract(b'{"a": [' + b"1," * 250_000 + b'2], "b": 3}', "a.json")
+    assert [place.label for place in made.places] == ["a", "b"]
 
 
 SRT = """1
@@ -191,6 +199,12 @@ def test_each_message_of_a_mailbox_is_a_place(tmp_path: Path) -> None:
     assert label(made, "Other") == "Second - 2024-02-03"
 
 
+def test_a_body_that_is_no_text_is_left_out_with_a_notice() -> None:
+    made = extract(b"Subject: Odd\nContent-Transfer-Encoding: base64\n\niVBORw0KGgoAAAANSUhEUgAA\n", "a.eml")
+    assert made.text == "Subject: Odd"
+    assert "PNG picture" in made.notices[0]
+
+
 def test_what_is_no_mail_is_refused() -> None:
     with pytest.raises(SourceUnreadable, match="no header"):
         extract(b"just words\n", "a.eml")
@@ -202,10 +216,13 @@ def test_what_is_no_mail_is_refused() -> None:
 @settings(deadline=None)  # the first call imports
 @given(data=st.binary(min_size=1, max_size=300))
 def test_any_bytes_give_a_text_or_a_reason(suffix: str, data: bytes) -> None:
+    made, reason = None, ""
     try:
         made = extract(data, f"a{suffix}")
     except SourceUnreadable as refused:
-        assert str(refused).endswith(".")
+        reason = str(refused)
+    if made is None:
+        assert reason.endswith(".")
         return
     starts = [place.start for place in made.places]
     assert starts == sorted(starts)

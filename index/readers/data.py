@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+from array import array
 
 from index.readers.decoding import decode
-from index.readers.lines import lines_of
+from index.readers.lines import MOST_PLACES, lines_of, row_places
 from index.types import Extract, Place
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
-_DEPTH = 2
-_MOST_PLACES = 200_000
 
 
 def read_json(data: bytes) -> Extract:
@@ -26,19 +25,33 @@ def read_json(data: bytes) -> Extract:
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
         return Extract(text, notices=(*decoded.notices, f"This is no sound JSON ({reason}); it is read as plain text."))
-    return Extract(text, tuple(_places(text)), notices=decoded.notices)
+    return Extract(text, _outer_places(text), notices=decoded.notices)
 
 
 def read_json_lines(data: bytes) -> Extract:
     decoded = decode(data)
-    rows = [(start, number) for number, (start, line) in enumerate(lines_of(decoded.text), 1) if line.strip()]
-    step = -(-len(rows) // _MOST_PLACES) or 1
-    places = tuple(Place(start, "row", f"line {number}", number) for start, number in rows[::step])
-    return Extract(decoded.text, places, notices=decoded.notices)
+    starts, numbers = array("q"), array("q")
+    for number, (start, line) in enumerate(lines_of(decoded.text), 1):
+        if not line.isspace():
+            starts.append(start)
+            numbers.append(number)
+    return Extract(decoded.text, row_places(starts, numbers, "line"), notices=decoded.notices)
 
 
-def _places(text: str) -> list[Place]:
-    """The members of the two outer levels, each from its key, or from its value in a list."""
+def _outer_places(text: str) -> tuple[Place, ...]:
+    """The places of as many of the outer levels as give no more than are kept."""
+    for depth in (2, 1):
+        places = _places(text, depth)
+        if len(places) <= MOST_PLACES:
+            return tuple(places)
+    return ()
+
+
+def _places(text: str, depth: int) -> list[Place]:
+    """The members of the outer levels, `depth` of them, each from its key, or from its value in a list.
+
+    Stops one beyond the most that are kept.
+    """
     places: list[Place] = []
     path: list[str | int] = []  # the key or index reached in each open object or list
     in_list: list[bool] = []
@@ -57,7 +70,7 @@ def _places(text: str) -> list[Place]:
             path.pop()
             in_list.pop()
             continue
-        if path and len(path) <= _DEPTH and len(places) < _MOST_PLACES:
+        if path and len(path) <= depth and len(places) <= MOST_PLACES:
             if not value_next:
                 path[-1] = json.loads(mark)
                 places.append(Place(token.start(), "section", _label(path, in_list)))

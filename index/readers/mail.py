@@ -61,7 +61,11 @@ def _add(message: EmailMessage, assembly: Assembly) -> Metadata:
     assembly.paragraph()
     body = message.get_body(("plain", "html"))
     if body is not None:
-        text = _content(cast(EmailMessage, body))
+        try:
+            text = _content(cast(EmailMessage, body))
+        except SourceUnreadable as error:  # one message in a mailbox; the others are read
+            text = ""
+            assembly.notices.append(f"The body of “{label}” is left out. {error}")
         if body.get_content_subtype() == "html":
             render(page_from(text), assembly, subject)
         else:

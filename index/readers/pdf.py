@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import re
 import threading
+from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -203,9 +204,10 @@ def _turned(box: Any, turn: int) -> tuple[float, float, float, float]:
 
 
 def _keep_running_rows_once(pages: list[list[Run]]) -> None:
-    """Takes out the rows that are repeated at the head or foot of a third of the pages, apart from the body.
+    """Takes out the rows that are repeated at the head or foot of the pages, apart from the body.
 
-    A third, since left and right pages may have rows of their own. The first of a header and the last of a footer
+    They are on a third of the pages between the first and the last that has them: chapters have rows of their own, and
+    so have left and right pages. The first of a header and the last of a footer
     stay; numbers of pages alone all go.
     """
     full = [number for number, runs in enumerate(pages) if runs]
@@ -218,10 +220,11 @@ def _keep_running_rows_once(pages: list[list[Run]]) -> None:
         for number in full:
             for row in edges[number][side]:
                 found.setdefault(_NUMBER.sub("#", _text(row)), []).append((number, row))
-        for shape, instances in found.items():
-            if len(instances) < max(_FEWEST_REPEATS, len(full) / 3) or not _numbers_follow_pages(instances):
+        for instances in (same for alike in found.values() for same in _same_but_for_page_numbers(alike)):
+            spread = instances[-1][0] - instances[0][0] + 1
+            if len(instances) < max(_FEWEST_REPEATS, spread / 3):
                 continue
-            if any(c.isalpha() for c in shape):
+            if any(c.isalpha() for c in _text(instances[0][1])):
                 instances.pop(0 if side == 0 else -1)
             for number, row in instances:
                 gone = set(map(id, row))
@@ -245,14 +248,24 @@ def _edges(runs: list[Run], middle: float) -> tuple[list[list[Run]], list[list[R
     return all_rows[:head], all_rows[foot:]
 
 
-def _numbers_follow_pages(instances: list[tuple[int, list[Run]]]) -> bool:
-    """Whether each number in rows of one shape is the same in all of them, or counts their pages."""
-    columns = zip(*([int(n) for n in _NUMBER.findall(_text(row))] for _, row in instances), strict=True)
-    pages = [page for page, _ in instances]
-    return all(
-        len(set(numbers)) == 1 or len({n - page for n, page in zip(numbers, pages, strict=True)}) == 1
-        for numbers in columns
-    )
+def _same_but_for_page_numbers(alike: list[tuple[int, list[Run]]]) -> list[list[tuple[int, list[Run]]]]:
+    """Rows that differ in their numbers at most, grouped so that those of a group differ in page numbers only.
+
+    A number is a page's if it differs from the count of the page by as much as on most pages of its kind.
+    """
+    numbers = [[int(n) for n in _NUMBER.findall(_text(row))] for _, row in alike]
+    shifts = [
+        Counter(n - page for n, (page, _) in zip(column, alike, strict=True)) for column in zip(*numbers, strict=True)
+    ]
+    usual = [shift.most_common(1)[0] for shift in shifts]
+    groups: dict[tuple[int | None, ...], list[tuple[int, list[Run]]]] = {}
+    for own, (page, row) in zip(numbers, alike, strict=True):
+        key = tuple(
+            None if count >= _FEWEST_REPEATS and n - page == shift else n
+            for n, (shift, count) in zip(own, usual, strict=True)
+        )
+        groups.setdefault(key, []).append((page, row))
+    return list(groups.values())
 
 
 def _text(row: list[Run]) -> str:

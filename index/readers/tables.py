@@ -6,13 +6,13 @@ The csv module of the standard library tells where a row ends that has line ends
 from __future__ import annotations
 
 import csv
+from array import array
 from collections.abc import Iterator
 
 from index.readers.decoding import decode
-from index.readers.lines import lines_of
-from index.types import Extract, Place
+from index.readers.lines import lines_of, row_places
+from index.types import Extract
 
-_MOST_PLACES = 200_000
 _DELIMITERS = ",;\t|"
 
 
@@ -26,11 +26,30 @@ def read_tab_separated(data: bytes) -> Extract:
 
 def _read(data: bytes, delimiters: str) -> Extract:
     decoded = decode(data)
-    text = decoded.text
+    text, notices = decoded.text, decoded.notices
+    starts, numbers = array("q"), array("q")
+    number = 0
+    try:
+        for number, (start, filled) in enumerate(_rows(text, delimiters), 1):
+            if filled:
+                starts.append(start)
+                numbers.append(number)
+    except csv.Error as error:
+        notices = (
+            *notices,
+            f"After row {number} the rows cannot be told apart ({error}); the text is read all the same.",
+        )
+    return Extract(text, row_places(starts, numbers, "row"), notices=notices)
+
+
+def _rows(text: str, delimiters: str) -> Iterator[tuple[int, bool]]:
+    """Where each row begins, and whether a cell of it is filled."""
+    if '"' not in text:  # then every line is a row
+        empty = delimiters + "\r\n"
+        yield from ((start, bool(line.strip(empty))) for start, line in lines_of(text))
+        return
     first = text[: 64 * 1024].partition("\n")[0]
-    delimiter = max(delimiters, key=first.count)
-    begins = 0  # where the row begins that is being read
-    next_line = 0
+    begins = next_line = 0
 
     def fed() -> Iterator[str]:
         nonlocal next_line
@@ -38,24 +57,6 @@ def _read(data: bytes, delimiters: str) -> Extract:
             next_line = start + len(line)
             yield line
 
-    places: list[Place] = []
-    notices = decoded.notices
-    try:
-        number = 0
-        for cells in csv.reader(fed(), delimiter=delimiter):
-            number += 1
-            if any(cells):
-                places.append(Place(begins, "row", f"row {number}", number))
-            begins = next_line
-    except csv.Error as error:
-        notices = (
-            *notices,
-            f"After row {number} the rows cannot be told apart ({error}); the text is read all the same.",
-        )
-    if len(places) > _MOST_PLACES:  # 200 MB of short rows would take a gigabyte of places
-        step = -(-len(places) // _MOST_PLACES)
-        places = [
-            Place(group[0].start, "row", f"rows {group[0].number}–{group[-1].number}", group[0].number)
-            for group in (places[at : at + step] for at in range(0, len(places), step))
-        ]
-    return Extract(text, tuple(places), notices=notices)
+    for cells in csv.reader(fed(), delimiter=max(delimiters, key=first.count)):
+        yield begins, any(cells)
+        begins = next_line

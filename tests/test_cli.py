@@ -1,0 +1,188 @@
+"""The command line as a person runs it: a process of its own, its output, its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import faulty_endpoint
+import pytest
+
+SEEDS = Path(__file__).parent.parent / "seeds"
+SEED = next(SEEDS.glob("*.txt"))
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(data_dir: Path, tmp_path: Path) -> Run:
+    def footnote(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "FOOTNOTE_"))}
+        clean |= {"FOOTNOTE_DATA_DIR": str(data_dir), "COLUMNS": "100", **environment}
+        command = [sys.executable, "-m", "assistant.cli", *words]
+        return subprocess.run(command, capture_output=True, text=True, env=clean, cwd=SEEDS.parent, timeout=120)
+
+    return footnote
+
+
+def told(result: subprocess.CompletedProcess[str]) -> str:
+    """The one sentence of an error: exit code 1, nothing on stdout, no traceback."""
+    assert result.returncode == 1, result
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    return result.stderr
+
+
+def test_a_question_is_answered_with_a_sentence_and_a_footnote_to_file_and_line(run: Run) -> None:
+    result = run("ask", "Who did the US Deputy Secretary of State meet?")
+    assert result.returncode == 0
+    answer, _, footnotes = result.stdout.partition("\n\n")
+    assert "U.S. Deputy Secretary of State met with the Russian Deputy Foreign Minister" in answer
+    assert answer.splitlines()[0].endswith("[1]")
+    assert footnotes.startswith(f"[1] {SEED.name}, line 1")
+
+
+def test_what_the_documents_do_not_hold_is_said_to_be_not_there(run: Run) -> None:
+    result = run("ask", "What is the capital of Australia?")
+    assert result.returncode == 0
+    assert result.stdout.startswith("The documents do not hold the answer.")
+    assert "[1]" not in result.stdout
+
+
+def test_json_cites_the_very_characters_of_the_file(run: Run) -> None:
+    answer = json.loads(run("ask", "--json", "What did Sherman say about troop levels?").stdout)
+    text = SEED.read_text(encoding="utf-8")
+    citations = [citation for sentence in answer["sentences"] for citation in sentence["citations"]]
+    assert citations
+    for citation in citations:
+        assert text[citation["start"] : citation["end"]] == citation["quote"]
+        assert text[: citation["start"]].count("\n") + 1 == citation["line"]
+    assert all(sentence["support"] == "quoted" for sentence in answer["sentences"])
+
+
+def test_the_same_question_four_times_cites_the_same(run: Run) -> None:
+    assert len({run("ask", "--json", "What does Russia want?").stdout for _ in range(4)}) == 1
+
+
+def test_a_second_index_of_an_unchanged_folder_embeds_nothing(run: Run) -> None:
+    run("index", "seeds")
+    again = run("index", "seeds")
+    assert again.returncode == 0
+    assert "1 unchanged; 0 passages embedded" in again.stdout
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("A sentence about apples.")
+    for _ in range(2):
+        result = run("index", "--dry-run", str(tmp_path))
+        assert result.returncode == 0
+        assert result.stdout == "add     a.txt\n"
+
+
+def test_status_lists_what_is_not_read_with_the_reason(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "good.txt").write_text("A sentence about apples.")
+    (tmp_path / "program.exe").write_bytes(b"MZ\0\0")
+    indexed = run("index", str(tmp_path))
+    assert indexed.returncode == 0
+    assert "program.exe" in indexed.stderr
+    status = run("status", str(tmp_path)).stdout
+    assert "Documents   1, in 1 passages" in status
+    assert "skipped     program.exe: " in status
+
+
+def test_an_unreadable_file_is_named_and_the_others_still_answer(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "good.txt").write_text("The apples in the orchard are red.")
+    (tmp_path / "bad.txt").write_bytes(b"\0\1\2\3" * 100)
+    result = run("ask", "--folder", str(tmp_path), "What colour are the apples in the orchard?")
+    assert result.returncode == 0
+    assert "The apples in the orchard are red. [1]" in result.stdout
+    assert "bad.txt" in result.stderr
+
+
+def test_a_folder_that_is_not_there_is_told_in_a_sentence(run: Run, tmp_path: Path) -> None:
+    missing = tmp_path / "none"
+    assert f"There is no folder {missing}" in told(run("ask", "-f", str(missing), "Who?"))
+    assert f"There is no folder {missing}" in told(run(str(missing)))
+    assert "is a file" in told(run("index", str(SEED)))
+
+
+def test_an_empty_folder_is_told_in_a_sentence(run: Run, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "no documents" in told(run("ask", "-f", str(empty), "Who?"))
+
+
+def test_an_endpoint_that_is_down_is_told_and_the_documents_own_words_are_given(run: Run) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
+    result = run("ask", "What does Russia want?", OPENAI_BASE_URL=url, FOOTNOTE_MODEL="any")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert url in result.stderr
+    assert "Russia wants a guarantee" in result.stdout
+
+
+def test_a_wrong_key_is_told_without_the_key(run: Run) -> None:
+    refused = faulty_endpoint.Reply({"error": {"message": "Incorrect API key provided"}}, status=401)
+    with faulty_endpoint.faulty_endpoint(refused) as endpoint:
+        result = run(
+            "ask",
+            "What does Russia want?",
+            OPENAI_BASE_URL=endpoint.base_url,
+            OPENAI_API_KEY="sk-wrong",
+            FOOTNOTE_MODEL="any",
+        )
+    assert result.returncode == 1
+    assert "OPENAI_API_KEY" in result.stderr
+    assert "sk-wrong" not in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_setting_that_cannot_be_used_is_told_in_a_sentence(run: Run) -> None:
+    assert "OPENAI_BASE_URL" in told(run("ask", "Who?", OPENAI_BASE_URL="nonsense"))
+
+
+def test_wrong_usage_ends_with_2(run: Run) -> None:
+    assert run("ask").returncode == 2
+    assert run("index", "--no-such-option").returncode == 2
+
+
+def test_the_version_and_the_help_are_printed(run: Run) -> None:
+    assert run("--version").stdout.startswith("footnote 0.")
+    for words in ((), ("ask",), ("index",), ("status",), ("chat",)):
+        result = run(*words, "--help")
+        assert result.returncode == 0
+        assert "Usage" in result.stdout
+
+
+def test_ctrl_c_ends_an_index_run_with_130_and_a_rerun_goes_on(run: Run, data_dir: Path, tmp_path: Path) -> None:
+    import signal
+    import time
+
+    for number in range(300):
+        (tmp_path / f"{number}.txt").write_text(f"Document {number} is about the number {number}. " * 20)
+    environment = {**os.environ, "FOOTNOTE_DATA_DIR": str(data_dir)}
+    command = [sys.executable, "-m", "assistant.cli", "index", str(tmp_path)]
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=SEEDS.parent
+    )
+    manifests = data_dir / "folders"
+    deadline = time.monotonic() + 60
+    while not any(manifests.glob(f"{tmp_path.name}-*/index-*/manifest.sqlite")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(2)
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "Traceback" not in errors
+    assert "stopped" in errors
+    assert run("index", str(tmp_path)).returncode == 0
+    assert "Documents   300," in run("status", str(tmp_path)).stdout
+    shutil.rmtree(tmp_path)
