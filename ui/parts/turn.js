@@ -19,6 +19,16 @@ function sign(item) {
   return element("span", { class: "sign " + item.support, role: "img", "aria-label": item.words, title: item.words }, item.glyph);
 }
 
+function doubt(block) {
+  if (!block.note) return element("span", { class: "spoken" }, block.sign.words);
+  return element(
+    "details",
+    { class: "spoken" },
+    element("summary", { title: "Why" }, block.sign.words),
+    element("span", { dir: "auto" }, " " + block.note),
+  );
+}
+
 function sentence(block) {
   const classes = ["sentence", block.sign.support, block.quote ? "verbatim" : "", block.begins ? "begins" : ""];
   // The last word and the footnotes stay on one line: a number alone at the start of a line belongs to nothing.
@@ -39,7 +49,7 @@ function sentence(block) {
         sign(block.sign),
       ),
     ),
-    block.spoken ? element("span", { class: "spoken" }, block.sign.words + (block.note ? ": " + block.note : "")) : null,
+    block.spoken ? doubt(block) : null,
     " ",
   );
 }
