@@ -48,7 +48,13 @@ _ASKED = (
         r"\bhow (many|much|long|old|far|large|tall|high|often|big|fast|wide|deep|few)\b|\b(percentage|number) of\b"
         r"|\bwhat (is the |was the )?(number|percent|percentage|amount|fraction|proportion|population|age|price|cost)\b",
     ),
-    (Kind.WHEN, r"\bwhen\b|\b(what|which) (year|date|day|month|century|decade|period|era|time)\b"),
+    (
+        Kind.WHEN,
+        # Not every "when": "What happens when it rains?" asks for no time.
+        r"\bwhen (?:did|do|does|is|are|was|were|will|would|has|had|have|can|could|shall|should|might|must)\b"
+        r"|\b(?:since|until|till|by|from) when\b|\bwhen\W*$"
+        r"|\b(what|which) (year|date|day|month|century|decade|period|era|time)\b",
+    ),
     (
         Kind.WHO,
         r"\bwho(m|se)?\b|\b(what|which) (person|man|woman|people|scientist|king|general|president|leader|author)\b",

@@ -26,7 +26,7 @@ _PASSAGES = 5
 _CARRY = 0.5
 # In the order of sentences, beside their evidence: how far the passage is behind the best, and words of the kind asked.
 _BEHIND, _OF_KIND = 0.6, 0.15
-# Taken off when a name or a number of the question occurs nowhere around, or nothing around is of the kind asked for.
+# Taken off when a name or a number of the question occurs nowhere around, or nothing beside it is of the kind asked for.
 _NAME_MISSING, _NUMBER_MISSING, _KIND_MISSING = 0.2, 0.2, 0.4
 # A further sentence is given when it comes this near to the best one in the order.
 _NEXT_BEST = 0.25
@@ -81,9 +81,17 @@ def answerability(question: str, best: Quote, around: str) -> float:
         certainty -= _NAME_MISSING
     if any(set(terms(figure)) - nearby for figure in figures(question)):
         certainty -= _NUMBER_MISSING
-    if not could_hold(kind_asked(question), best.passage.text, question):
+    if not could_hold(kind_asked(question), _beside(best), question):
         certainty -= _KIND_MISSING
     return certainty
+
+
+def _beside(quote: Quote) -> str:
+    """The sentence with the one before and the one after it in its passage. A time further off is another matter's."""
+    passage = quote.passage
+    at = next(at for at, (start, end) in enumerate(passage.sentences) if start <= quote.start < end)
+    near = passage.sentences[max(0, at - 1) : at + 2]
+    return passage.text[near[0][0] - passage.start : near[-1][1] - passage.start]
 
 
 def answering(ranked: Sequence[Quote]) -> tuple[Quote, ...]:
