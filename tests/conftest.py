@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,3 +26,26 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[llama_server.Lla
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One data folder for the session, so that the model's graph is built once; every folder has its own index in it."""
     return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="session")
+def chroma_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real Chroma server, started as a person would, on a free port of the loopback."""
+    place = tmp_path_factory.mktemp("chroma-server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [str(Path(sys.executable).with_name("chroma")), "run", "--path", str(place), "--port", str(port)]
+    with (place.parent / "chroma-server.log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(f"{url}/api/v2/heartbeat", timeout=1).close()
+            break
+        except OSError:
+            assert server.poll() is None, "chroma run ended"
+            time.sleep(0.1)
+    yield url
+    server.kill()
+    server.wait()
