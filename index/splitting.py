@@ -131,8 +131,8 @@ def _fitting(text: str, span: Span, count: int, count_tokens: CountTokens, limit
     if count <= limit:
         yield span, count
         return
-    # Aim a little under the limit, by this stretch's own characters a token.
-    aim = max(1, int((span[1] - span[0]) * limit / count * 0.9))
+    # Aim a little under the limit, by this stretch's own characters a token; white space around it has none.
+    aim = max(1, int(len(text[span[0] : span[1]].strip()) * limit / count * 0.9))
     parts = _cut_to(text, span, aim)
     if len(parts) == 1:
         yield span, count
