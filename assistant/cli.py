@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from assistant.errors import FootnoteError
+from assistant.types import State
 
 if TYPE_CHECKING:
     from assistant.evaluation import Outcome, Run
@@ -93,8 +94,7 @@ def ask(
         if not question.strip():
             raise FootnoteError('Ask something, for example: footnote ask "Who met whom?"')
         _synced(library)
-        if not library.files():
-            raise FootnoteError(f"There are no documents in {library.folder}. Put some there and ask again.")
+        _holding_documents(library)
         *_, answer = library.ask(question)
         if as_json:
             _print_json(answer)
@@ -115,14 +115,16 @@ def index(
             _print_plan(library.plan())
         else:
             _print_report(_with_progress(library.sync))
+            unreadable = sum(file.state is State.UNREADABLE for file in library.files())
+            if unreadable:
+                files = "1 file" if unreadable == 1 else f"{unreadable} files"
+                raise FootnoteError(f"{files} could not be read; mend or remove what is listed above and index again.")
 
 
 @app.command()
 def status(folder: FolderArgument = None) -> None:
     """Say what is indexed, what is not and why, and where it is kept."""
     with _told(), _library(folder) as library:
-        from index.types import State
-
         files = library.files()
         indexed = [file for file in files if file.state is State.INDEXED]
         typer.echo(f"Folder      {library.folder}")
@@ -218,6 +220,15 @@ def _told() -> Iterator[None]:
     except KeyboardInterrupt:
         typer.echo("\nfootnote: stopped. What is finished is kept; run it again to go on.", err=True)
         raise typer.Exit(130) from None
+
+
+def _holding_documents(library: Library) -> None:
+    """Raises FootnoteError where the folder holds nothing that can be asked."""
+    files = library.files()
+    if not files:
+        raise FootnoteError(f"There are no documents in {library.folder}. Put some there and ask again.")
+    if all(file.state is not State.INDEXED for file in files):
+        raise FootnoteError(f"None of the files in {library.folder} could be read, for the reasons above.")
 
 
 def _synced(library: Library) -> None:

@@ -105,6 +105,17 @@ def test_an_unreadable_file_is_named_and_the_others_still_answer(run: Run, tmp_p
     assert "bad.txt" in result.stderr
 
 
+def test_a_folder_of_unreadable_files_alone_is_told_and_indexing_one_ends_with_1(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bad.txt").write_bytes(b"\0\1\2\3" * 100)
+    errors = told(run("ask", "-f", str(tmp_path), "Who?"))
+    assert "bad.txt" in errors
+    assert "None of the files" in errors
+    indexed = run("index", str(tmp_path))
+    assert indexed.returncode == 1
+    assert "1 file could not be read" in indexed.stderr
+    assert "Traceback" not in indexed.stderr
+
+
 def test_a_folder_that_is_not_there_is_told_in_a_sentence(run: Run, tmp_path: Path) -> None:
     missing = tmp_path / "none"
     assert f"There is no folder {missing}" in told(run("ask", "-f", str(missing), "Who?"))
