@@ -157,9 +157,7 @@ def _generated(index: FolderIndex, question: str, model: ChatModel, found: _Foun
         sent, stream = model.stream_fitting(prompt, len(blocks), _ANSWER_TOKENS)
     except EndpointError as fault:
         # The documents are at hand although the model is not: their own words are given, and it is said.
-        yield replace(
-            _quoted(question, found), complete=False, notice=f"{fault} Here are the documents' own words instead."
-        )
+        yield replace(_quoted(question, found), notice=f"{fault} Here are the documents' own words instead.")
         return
     parser = MarkParser(sent)
     checked = _Checked(blocks[:sent], index.embed)

@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from assistant.errors import FootnoteError
-from assistant.types import State
+from assistant.types import Mode, State
 
 if TYPE_CHECKING:
     from assistant.evaluation import Outcome, Run
@@ -100,7 +100,8 @@ def ask(
             _print_json(answer)
         else:
             _print_answer(answer)
-        if not answer.complete:
+        # A model's answer that broke off, or the documents' own words because the endpoint failed.
+        if not answer.complete or (answer.notice and answer.mode is Mode.QUOTE):
             raise typer.Exit(1)
 
 

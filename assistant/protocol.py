@@ -6,6 +6,7 @@ Footnote is the same each time. What would promise an answer of another kind is 
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from assistant.types import Answer, Mode, Sentence, Support
 from assistant.written import WrittenAnswer
 
 MODEL = "footnote"
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 MAX_MESSAGES = 1000
 MAX_QUESTION = 4000
 """Characters of a question."""
@@ -82,6 +84,8 @@ def asked(messages: Sequence[ChatMessage], given: Callable[[str], Answer | None]
     if last is None or not messages[last].text.strip():
         raise RequestInvalid("Ask something: the last message of the role 'user' is the question.")
     question = messages[last].text.strip()
+    if any(_HALF_CHARACTER.search(message.text) for message in messages):
+        raise RequestInvalid("A message holds half a character (a lone surrogate). Send whole ones.")
     if len(question) > MAX_QUESTION:
         raise RequestInvalid(f"The question has {len(question)} characters; ask it in at most {MAX_QUESTION}.")
     turns: list[Turn] = []

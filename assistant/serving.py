@@ -38,20 +38,25 @@ def run(folder: Path, host: str, port: int) -> None:
             file=sys.stderr,
             flush=True,
         )
-        # Requests hold people's questions, so none is logged; neither is a header believed about where one came from.
-        config = uvicorn.Config(
-            application(library, token, host),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            ws="none",
-            timeout_graceful_shutdown=5,
-        )
-        uvicorn.Server(config).run(sockets=[listening])
+        server(library, token, host).run(sockets=[listening])
     finally:
         listening.close()
         library.close()
+
+
+def server(library: Library, token: str, host: str) -> uvicorn.Server:
+    """The server of an open library, to be run on a socket that listens at `host`."""
+    # Requests hold people's questions, so none is logged; neither is a header believed about where one came from.
+    config = uvicorn.Config(
+        application(library, token, host),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_graceful_shutdown=5,
+    )
+    return uvicorn.Server(config)
 
 
 def _listening(host: str, port: int) -> socket.socket:

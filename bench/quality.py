@@ -141,7 +141,7 @@ def _rank(passages: Sequence[Passage], question: dict[str, Any]) -> float:
 
 def _certainty(index: FolderIndex, question: str) -> tuple[float, Passage | None]:
     """How surely the folder is taken to hold an answer, and the first sentence as a passage of its own."""
-    hits = index.retrieve(question, 10)
+    hits = index.retrieve(question)
     ranked = quotes(question, hits, index.term_weights(question))
     if not ranked:
         return 0.0, None

@@ -184,14 +184,14 @@ class FolderIndex:
 
         answering = self._answered_by()
         try:
-            return hits_of(answering.retriever.retrieve(question))[:limit]
+            return hits_of(answering.retriever.giving(limit).retrieve(question))
         except (StoreDamaged, StoreUnreachable) as fault:
             # The embeddings are kept beside it: this question is answered, and the next sync makes the store anew.
             with self._guard:
                 if answering.store is self._keeper.current:
                     self._give_up_store(fault)
                 self._answering = answering = replace(answering, retriever=_over_kept(answering), store=None)
-            return hits_of(answering.retriever.retrieve(question))[:limit]
+            return hits_of(answering.retriever.giving(limit).retrieve(question))
 
     def files(self) -> tuple[FileStatus, ...]:
         """Every file of the folder and what became of it at the last sync."""

@@ -13,6 +13,7 @@ a text could reach, and a score means the same in every folder. bench/RESULTS.md
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Protocol
 
 import numpy as np
@@ -76,7 +77,13 @@ class PassageRetriever(BaseRetriever):
         self._manifest, self._nearest, self._embedder, self._limit = manifest, nearest, embedder, limit
         self._statistics = (-1, TermStatistics(0, 0.0, 0.0))
 
-    def find(self, question: str, limit: int | None = None) -> tuple[Hit, ...]:
+    def giving(self, limit: int) -> PassageRetriever:
+        """The same retriever, giving so many passages."""
+        other = copy(self)
+        other._limit = limit
+        return other
+
+    def find(self, question: str) -> tuple[Hit, ...]:
         """The passages that match the question best, best first, as of one state of the index."""
         vector = self._embedder.embed_query(question)
         wanted = question_terms(question)
@@ -93,7 +100,7 @@ class PassageRetriever(BaseRetriever):
                 break
         hits = [_scored(candidate, vector, weights, statistics) for candidate in candidates]
         hits.sort(key=lambda hit: (-hit.score, hit.passage.source, hit.passage.start))
-        return tuple(hits[: self._limit if limit is None else limit])
+        return tuple(hits[: self._limit])
 
     def term_weights(self, question: str) -> dict[str, float]:
         """What each term of the question tells in this collection: its inverse document frequency."""
