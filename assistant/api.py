@@ -27,7 +27,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from assistant.errors import FootnoteError
-from assistant.gate import Gate
+from assistant.gate import MAX_BODY, Gate
 from assistant.keeping import Keeper, NotInStep
 from assistant.library import Library
 from assistant.protocol import (
@@ -45,9 +45,6 @@ from assistant.types import Answer, State
 from assistant.written import WrittenAnswer
 from index.errors import FolderMissing
 from index.types import Hit
-
-MAX_BODY = 1024 * 1024
-"""Bytes of a request."""
 
 MAX_PASSAGES = 50
 _REMEMBERED = 256

@@ -15,6 +15,9 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+MAX_BODY = 1024 * 1024
+"""Bytes of a request."""
+
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::\d{1,5})?")
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 
@@ -49,6 +52,10 @@ class Gate:
                 "else was printed when it started."
             )
             return refused(401, sentence, "invalid_api_key", {"WWW-Authenticate": "Bearer"})
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > MAX_BODY:
+            sentence = f"The request is longer than {MAX_BODY} bytes. Send fewer messages."
+            return refused(413, sentence, "request_too_large")
         return None
 
     def _is_own(self, host: str) -> bool:
