@@ -41,6 +41,11 @@ class Library:
         """Grows with every change of the index."""
         return self._index.generation
 
+    @property
+    def asked_to_sync(self) -> bool:
+        """Whether another process, such as `footnote index`, waits for this one to sync."""
+        return self._index.asked_to_sync
+
     def plan(self) -> SyncPlan:
         """What a sync would do. Raises FolderMissing."""
         return self._index.plan()

@@ -172,11 +172,10 @@ class FolderIndex:
                     self._begin_anew()
         raise AssertionError("unreachable")
 
-    def serve_requests(self, on_progress: OnProgress = lambda _: None) -> SyncReport | None:
-        """Sync if another process asked for it and this one is the owner; what `watch` does about once a second."""
-        if not self.owned or not Handover(self.manifest).pending:
-            return None
-        return self.sync(on_progress)
+    @property
+    def asked_to_sync(self) -> bool:
+        """Whether another process waits for this one, the owner, to sync."""
+        return self.owned and Handover(self.manifest).pending > 0
 
     def retrieve(self, question: str, limit: int = 10) -> tuple[Hit, ...]:
         """The passages that match best, best first. Raises IndexDamaged."""

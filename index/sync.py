@@ -112,7 +112,7 @@ def plan(folder: Path, manifest: Manifest) -> Plan:
     return Plan(
         public=SyncPlan(
             added=tuple(s for s, change in changes.items() if s not in indexed and not change.old_source),
-            changed=tuple(s for s in changes if s in indexed),
+            changed=tuple(s for s in (*changes, *unread) if s in indexed),
             renamed=tuple(renamed.items()),
             removed=removed,
             unchanged=tuple(unchanged),

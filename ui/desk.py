@@ -179,7 +179,7 @@ class Desk:
     def _tend(self) -> None:
         while not self._closed.wait(TEND_EVERY):
             try:
-                behind = not self.library.plan().empty
+                behind = self.library.asked_to_sync or not self.library.plan().empty
             except FootnoteError:
                 behind = True  # the sync says what is wrong with the folder
             if behind:
