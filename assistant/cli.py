@@ -123,6 +123,16 @@ def index(
 
 
 @app.command()
+def watch(folder: FolderArgument = None) -> None:
+    """Keep the index in step with the folder until Ctrl-C."""
+    with _told(), _library(folder) as library:
+        from threading import Event
+
+        typer.echo(f"Watching {library.folder}. Press Ctrl-C to end it.", err=True)
+        library.watch(_print_report, lambda fault: typer.echo(f"footnote: {fault}", err=True), Event())
+
+
+@app.command()
 def status(folder: FolderArgument = None) -> None:
     """Say what is indexed, what is not and why, and where it is kept."""
     with _told(), _library(folder) as library:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
+from threading import Event
 
 from assistant.answering import answer
+from assistant.errors import FootnoteError
 from assistant.history import History, Turn
 from assistant.settings import Endpoint, Settings
 from assistant.types import Answer, Citation, Document, FileStatus, Progress, SyncReport
@@ -53,6 +55,14 @@ class Library:
     def sync(self, on_progress: Callable[[Progress], None] | None = None) -> SyncReport:
         """Bring the index in step with the folder. Raises FolderMissing, IndexBusy, IndexDamaged."""
         return self._index.sync(on_progress or (lambda _: None))
+
+    def watch(
+        self, on_report: Callable[[SyncReport], None], on_error: Callable[[FootnoteError], None], stop: Event
+    ) -> None:
+        """Keep the index in step with the folder until `stop` is set."""
+        from index.watching import watch
+
+        watch(self._index, on_report, on_error, stop)
 
     def files(self) -> tuple[FileStatus, ...]:
         """Every file of the folder, and what became of it."""

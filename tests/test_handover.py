@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -78,3 +79,24 @@ def test_an_owner_that_does_not_serve_is_told_in_a_sentence(tmp_path: Path, data
         other.sync(patience=0.5)
     other.close()
     owner.close()
+
+
+def test_watch_follows_the_folder_and_ends_with_ctrl_c(tmp_path: Path, data_dir: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.txt").write_text("One sentence about lanterns.")
+    environment = {**os.environ, "FOOTNOTE_DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "assistant.cli", "watch", str(folder)]
+    watching = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT
+    )
+    assert watching.stdout is not None
+    assert watching.stdout.readline().startswith("1 added")
+    (folder / "b.txt").write_text("Another sentence about orchards.")
+    changed = time.monotonic()
+    assert watching.stdout.readline().startswith("1 added")
+    assert time.monotonic() - changed < 5
+    (folder / "a.txt").rename(folder / "c.txt")
+    assert watching.stdout.readline().startswith("1 renamed")
+    watching.send_signal(signal.SIGINT)
+    assert watching.wait(30) == 130

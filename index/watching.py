@@ -1,0 +1,69 @@
+"""The index kept in step with its folder for as long as a process runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+from watchfiles import watch as changes_of
+
+from index.errors import FootnoteError
+from index.folder import FolderIndex
+from index.sync import OnProgress
+from index.types import SyncReport
+
+# Events end a wait at once; a change is taken as ended when none has come for the debounce.
+_DEBOUNCE_MS = 500
+# How often the requests of other processes are looked at, and the folder when no events come (network drives).
+_LOOK_MS = 1000
+_SCAN_EVERY = 20
+"""Looks between two scans without an event."""
+
+
+def watch(
+    index: FolderIndex,
+    on_report: Callable[[SyncReport], None],
+    on_error: Callable[[FootnoteError], None],
+    stop: threading.Event,
+    on_progress: OnProgress = lambda _: None,
+) -> None:
+    """Sync now, then whenever the folder changes, another process asks for it, or the time has come to look, until
+    `stop` is set. What goes wrong is told to `on_error`, once as long as it stays the same, and tried again."""
+    told = ""
+    looks = 0
+    for changed in _looks(index, stop):
+        looks += 1
+        # The second look is the first that misses nothing: what was written before the watch began had no event.
+        if not (changed or looks <= 2 or index.asked_to_sync or looks % _SCAN_EVERY == 0):
+            continue
+        try:
+            report = index.sync(on_progress)
+        except FootnoteError as fault:
+            if str(fault) != told:
+                on_error(fault)
+            told = str(fault)
+            continue
+        told = ""
+        if looks == 1 or not report.plan.empty:
+            on_report(report)
+
+
+def _looks(index: FolderIndex, stop: threading.Event) -> Iterator[bool]:
+    """A look at once and about once a second; True where the folder has changed. A folder that goes away ends no watch."""
+    yield False
+    while not stop.is_set():
+        try:
+            events = changes_of(
+                index.folder,
+                watch_filter=None,
+                debounce=_DEBOUNCE_MS,
+                rust_timeout=_LOOK_MS,
+                yield_on_timeout=True,
+                stop_event=stop,
+                raise_interrupt=True,
+            )
+            for batch in events:
+                yield bool(batch)
+        except (FileNotFoundError, OSError):
+            yield True  # the folder is gone: the sync says so
+            stop.wait(_LOOK_MS / 1000)
