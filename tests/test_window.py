@@ -229,6 +229,8 @@ def test_progress_is_a_share_between_nothing_and_all(made: Progress | None, shar
 class Gated:
     """A library whose answer waits at a gate after its first words, and then fails or ends."""
 
+    asked_to_sync = False
+
     def __init__(self, folder: Path, fault: Exception | None = None) -> None:
         self.folder = folder
         self.history = History(folder / "data" / "history.sqlite")
