@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from assistant.citing import CitedSentence, MarkParser, is_not_found
 from assistant.condensing import condensed
 from assistant.conversation import Reading, readings
@@ -55,12 +57,14 @@ def answer(index: FolderIndex, question: str, model: ChatModel | None, turns: Se
 
     Whether the documents hold an answer is decided before a model is asked. Raises IndexDamaged.
     """
-    found = [_found(index, reading) for reading in _readings(question, turns, model)]
-    best = next((one for one in found if one.answers), None)
-    if best is None and found[0].reading.shown:
+    first, *others = _readings(question, turns, model)
+    found = _found(index, first)
+    # The other readings are looked for only where the likeliest has no answer.
+    best = found if found.answers else next((one for one in (_found(index, r) for r in others) if one.answers), None)
+    if best is None and first.shown:
         yield replace(_not_found(question, Mode.QUOTE, ()), notice=NO_MORE)
     elif best is None:
-        yield _not_found(question, Mode.QUOTE if model is None else Mode.GENERATED, found[0].ranked)
+        yield _not_found(question, Mode.QUOTE if model is None else Mode.GENERATED, found.ranked)
     elif model is None:
         yield _quoted(question, best)
     else:
@@ -198,7 +202,8 @@ class _Checked:
     """A model's sentences, each checked against the passages that were sent, and numbered."""
 
     def __init__(self, blocks: Sequence[Block], embed: Callable[[Sequence[str]], Vectors]) -> None:
-        self._blocks, self._embed = blocks, embed
+        self._blocks, self._embed_texts = blocks, embed
+        self._vectors: dict[str, Vectors] = {}
         self._numbering = Numbering()
         self.sentences: list[Sentence] = []
         self._only_abstained = False
@@ -220,6 +225,12 @@ class _Checked:
                 self._only_abstained = True
             else:
                 self.sentences.append(self._check(sentence))
+
+    def _embed(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of texts. The same passages are held against sentence after sentence and embedded once."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._vectors]
+        self._vectors.update(zip(new, self._embed_texts(new), strict=True))
+        return np.stack([self._vectors[text] for text in texts])
 
     def _check(self, sentence: CitedSentence) -> Sentence:
         """A sentence that names passages is held against those and no other; one that names none against all."""

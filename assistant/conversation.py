@@ -84,7 +84,7 @@ def _subject(turns: Sequence[Turn]) -> Turn | None:
 def _own(question: str) -> tuple[str, ...]:
     """The terms of a question that are neither ways of asking nor ways of pointing back."""
     bare = _THING.sub(" ", _PERSON.sub(" ", _LEADING.sub(" ", question)))
-    return tuple(question_terms(bare)) if re.search(r"\w", bare) and _tells(bare) else ()
+    return tuple(question_terms(bare)) if _tells(bare) else ()
 
 
 def _tells(text: str) -> bool:
