@@ -22,7 +22,7 @@ from assistant.types import Mode, State
 if TYPE_CHECKING:
     from assistant.evaluation import Outcome, Run
     from assistant.library import Library
-    from assistant.types import Answer, Citation, Progress, SyncReport
+    from assistant.types import Answer, Progress, SyncReport
     from index.types import SyncPlan
 
 
@@ -75,9 +75,10 @@ def chat(
 ) -> None:
     """Open the chat window (what 'footnote' alone does)."""
     with _told():
-        chosen = _folder(folder)
-        if not chosen.expanduser().is_dir():
-            raise FootnoteError(f"There is no folder {chosen}. Check the path, or make the folder.")
+        from index.scanning import existing_folder
+
+        # Looked at here, since the window's own process could only show it in a browser.
+        chosen = existing_folder(_folder(folder))
         from ui.launch import run
 
         run(chosen, port, browser)
@@ -294,6 +295,8 @@ def _duration(seconds: float) -> str:
 
 
 def _print_answer(answer: Answer) -> None:
+    from assistant.written import SHOWN, where
+
     if answer.notice:
         typer.echo(f"footnote: {answer.notice}", err=True)
     if not answer.found:
@@ -303,31 +306,17 @@ def _print_answer(answer: Answer) -> None:
         if answer.closest:
             typer.echo("\nClosest passages, which may be about something else:")
         for citation in answer.closest:
-            typer.echo(f"\n{_where(citation)}\n    {_one_line(citation.quote)}")
+            typer.echo(f"\n{where(citation)}\n    {_one_line(citation.quote)}")
         return
     for sentence in answer.sentences:
         marks = "".join(f"[{citation.number}]" for citation in sentence.citations)
-        typer.echo(f"{_one_line(sentence.text)} {marks or '[unsupported]'}{_shown_support(sentence.support.value)}")
+        typer.echo(_one_line(sentence.text) + (f" {marks}" if marks else "") + SHOWN[sentence.support])
     if answer.citations:
         typer.echo()
     for citation in answer.citations:
-        typer.echo(f"[{citation.number}] {_where(citation)}")
-        if answer.mode.value == "generated":
+        typer.echo(f"[{citation.number}] {where(citation)}")
+        if answer.mode is Mode.GENERATED:
             typer.echo(f"    {_one_line(citation.quote)}")
-
-
-def _shown_support(support: str) -> str:
-    return {"supported": " (matches the source)", "partly": " (matches the source in part)"}.get(support, "")
-
-
-def _where(citation: Citation) -> str:
-    lines = (
-        f"line {citation.line}"
-        if citation.line == citation.last_line
-        else f"lines {citation.line}-{citation.last_line}"
-    )
-    places = [citation.place] if citation.place else []
-    return ", ".join([citation.source, *places, lines])
 
 
 def _one_line(text: str) -> str:

@@ -18,12 +18,13 @@ _WORD_JOINER = "\u2060"
 # Where a link, an image, the definition of either, or HTML would begin.
 _MARKUP = re.compile(r"(?<=!)(?=\[)|(?<=\])(?=[(:])|(?<=<)(?=[A-Za-z/!?])")
 
-_SHOWN = {
+SHOWN = {
     Support.QUOTED: "",
     Support.SUPPORTED: " (matches the source)",
     Support.PARTLY: " (matches the source in part)",
     Support.UNSUPPORTED: " [unsupported]",
 }
+"""What a text adds to a sentence to say how far it is supported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class WrittenAnswer:
         # A quotation is given on one line; a model's line ends may be those of a table or of code.
         words = _one_line(sentence.text) if sentence.support is Support.QUOTED else sentence.text
         marks = "".join(f"[{citation.number}]" for citation in sentence.citations)
-        self.text += unmarked(words) + marks + _SHOWN[sentence.support]
+        self.text += unmarked(words) + marks + SHOWN[sentence.support]
         for citation in sentence.citations:
             use = Use(start, len(self.text), sentence.support, sentence.note)
             self._uses.setdefault(citation.number, []).append(use)
@@ -86,13 +87,17 @@ def unmarked(text: str) -> str:
     return _MARKUP.sub(_WORD_JOINER, text)
 
 
-def _footnote(citation: Citation, mode: Mode) -> str:
+def where(citation: Citation) -> str:
+    """The source, the place in it where its format has one, and the lines."""
     lines = f"line {citation.line}" if citation.line == citation.last_line else None
     parts = [citation.source, citation.place, lines or f"lines {citation.line}-{citation.last_line}"]
-    where = ", ".join(part for part in parts if part)
+    return ", ".join(part for part in parts if part)
+
+
+def _footnote(citation: Citation, mode: Mode) -> str:
     also = f" (also in {', '.join(citation.also_in)})" if citation.also_in else ""
     quote = f": “{citation.quote}”" if mode is Mode.GENERATED else ""
-    return f"[{citation.number}] {unmarked(_one_line(where + also + quote))}"
+    return f"[{citation.number}] {unmarked(_one_line(where(citation) + also + quote))}"
 
 
 def _one_line(text: str) -> str:

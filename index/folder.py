@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from index import readers, splitting, terms
 from index.embedding import Embedder, MiniLM, Vectors
-from index.errors import FolderMissing, FootnoteError, IndexDamaged, StoreUnreachable
+from index.errors import FootnoteError, IndexDamaged, StoreUnreachable
 from index.handover import Handover
 from index.keeping import StoreKeeper
 from index.manifest import SCHEMA_VERSION, Manifest, ManifestDamaged
@@ -31,6 +31,7 @@ from index.predecessor import (
     remove_others,
     why_anew,
 )
+from index.scanning import existing_folder
 from index.store import PassageStore, StoreDamaged
 from index.sync import OnProgress, mend, plan, sync
 from index.types import Document, FileStatus, Hit, Passage, Progress, SyncPlan, SyncReport
@@ -106,12 +107,7 @@ class FolderIndex:
     ) -> FolderIndex:
         """Open a folder's index, kept below `data_dir`; made when it is first synced. Raises FolderMissing, and
         IndexDamaged if only its owner can mend it."""
-        try:
-            folder = folder.expanduser().resolve(strict=True)
-        except OSError as fault:
-            raise FolderMissing(f"There is no folder {folder}. Check the path, or make the folder.") from fault
-        if not folder.is_dir():
-            raise FolderMissing(f"{folder} is a file. Give the folder it lies in.")
+        folder = existing_folder(folder)
         own_model = MiniLM(data_dir / "models")
 
         def embedder_of(model: str) -> Embedder | None:
@@ -385,11 +381,6 @@ def _settings(embedder: Embedder) -> Settings:
         "passages": f"{splitting.VERSION}/{splitting.TOKENS}",
         "terms": terms.VERSION,
     }
-
-
-def remove(folder: Path, data_dir: Path) -> None:
-    """Delete all that is kept of a folder; the folder itself is not touched."""
-    shutil.rmtree(home_of(folder, data_dir))
 
 
 def _beyond_mending(path: Path) -> str:

@@ -39,6 +39,17 @@ class Scan:
         return any(source == barred or source.startswith(f"{barred}/") for barred in self.unseen)
 
 
+def existing_folder(path: Path) -> Path:
+    """The folder at `path`, as an absolute path without links. Raises FolderMissing."""
+    try:
+        folder = path.expanduser().resolve(strict=True)
+    except OSError as fault:
+        raise FolderMissing(f"There is no folder {path}. Check the path, or make the folder.") from fault
+    if not folder.is_dir():
+        raise FolderMissing(f"{folder} is a file. Give the folder it lies in.")
+    return folder
+
+
 def scan(folder: Path) -> Scan:
     """List the folder and all below it. Hidden files and the locks of office programs are not part of it; links and
     special files are, and are refused. Raises FolderMissing."""
