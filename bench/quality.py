@@ -18,6 +18,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def systems(index: FolderIndex) -> dict[str, Callable[[str], list[Passage]]]:
         return kept.nearest(index.embed([question])[0], DEPTH)
 
     def bm25(question: str) -> list[str]:
-        return [id_ for id_, _ in index.manifest.search_terms(question_terms(question), DEPTH)]
+        return index.manifest.search_terms(question_terms(question), DEPTH)
 
     def fused(question: str) -> list[str]:
         scores: dict[str, float] = {}
@@ -147,19 +148,7 @@ def _certainty(index: FolderIndex, question: str) -> tuple[float, Passage | None
         return 0.0, None
     best = ranked[0]
     around = " ".join(near.text for near in index.neighbours(best.passage))
-    sentence = type(best.passage)(
-        best.passage.id,
-        best.passage.source,
-        best.passage.content_hash,
-        best.passage.ordinal,
-        best.start,
-        best.end,
-        best.passage.line,
-        (),
-        (),
-        "",
-        best.text,
-    )
+    sentence = replace(best.passage, start=best.start, end=best.end, text=best.text)
     return answerability(question, best, around), sentence
 
 

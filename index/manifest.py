@@ -420,9 +420,6 @@ class Manifest:
     def passage_ids(self) -> set[str]:
         return {row[0] for row in self._rows("SELECT id FROM passages")}
 
-    def passage_count(self) -> int:
-        return int(self._rows("SELECT count(*) FROM passages")[0][0])
-
     def all_passages(self, batch: int) -> Iterator[tuple[list[Passage], Vectors]]:
         """Every passage with its embedding, in batches: what Chroma is rebuilt from."""
         last = -1
@@ -447,17 +444,17 @@ class Manifest:
             found.update({id_: np.frombuffer(vector, "<f4") for id_, vector in rows})
         return list(found.items())[:count]
 
-    def search_terms(self, question: Sequence[str], limit: int) -> list[tuple[str, float]]:
-        """(id, BM25 score) of the passages that hold any of the terms, best first; ties go by id."""
+    def search_terms(self, question: Sequence[str], limit: int) -> list[str]:
+        """The ids of the passages that hold any of the terms, best first by BM25; ties go by id."""
         if not question:
             return []
         match = " OR ".join('"' + term.replace('"', '""') + '"' for term in question)
-        return self._rows(
-            "SELECT p.id, -bm25(passage_terms) AS score"
-            " FROM passage_terms JOIN passages p ON p.number = passage_terms.rowid"
-            " WHERE passage_terms MATCH ? ORDER BY score DESC, p.id LIMIT ?",
+        rows = self._rows(
+            "SELECT p.id FROM passage_terms JOIN passages p ON p.number = passage_terms.rowid"
+            " WHERE passage_terms MATCH ? ORDER BY bm25(passage_terms), p.id LIMIT ?",  # SQLite's scores fall below 0
             (match, limit),
         )
+        return [row[0] for row in rows]
 
     # Strays
 

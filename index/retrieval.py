@@ -90,7 +90,7 @@ class PassageRetriever(BaseRetriever):
         for _ in range(_ATTEMPTS):
             with self._manifest.snapshot():
                 generation = self._manifest.generation
-                by_terms = [id_ for id_, _ in self._manifest.search_terms(wanted, CANDIDATES)]
+                by_terms = self._manifest.search_terms(wanted, CANDIDATES)
                 by_vector = self._nearest.nearest(vector, CANDIDATES)
                 candidates = self._manifest.candidates(list(dict.fromkeys([*by_terms, *by_vector])))
                 statistics = self._current_statistics(generation)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -137,11 +136,6 @@ class PassageStore:
 
     def close(self) -> None:
         self._client.close()  # type: ignore[attr-defined]  # every client has it, their common base does not
-
-
-def remove_store(path: Path) -> None:
-    """Delete an embedded store's files, whatever state they are in."""
-    shutil.rmtree(path, ignore_errors=True)
 
 
 def _collection(client: ClientAPI, name: str) -> Collection:

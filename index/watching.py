@@ -9,7 +9,6 @@ from watchfiles import watch as changes_of
 
 from index.errors import FootnoteError
 from index.folder import FolderIndex
-from index.sync import OnProgress
 from index.types import SyncReport
 
 # Events end a wait at once; a change is taken as ended when none has come for the debounce.
@@ -25,7 +24,6 @@ def watch(
     on_report: Callable[[SyncReport], None],
     on_error: Callable[[FootnoteError], None],
     stop: threading.Event,
-    on_progress: OnProgress = lambda _: None,
 ) -> None:
     """Sync now, then whenever the folder changes, another process asks for it, or the time has come to look, until
     `stop` is set. What goes wrong is told to `on_error`, once as long as it stays the same, and tried again."""
@@ -37,7 +35,7 @@ def watch(
         if not (changed or looks <= 2 or index.asked_to_sync or looks % _SCAN_EVERY == 0):
             continue
         try:
-            report = index.sync(on_progress)
+            report = index.sync()
         except FootnoteError as fault:
             if str(fault) != told:
                 on_error(fault)
@@ -64,6 +62,6 @@ def _looks(index: FolderIndex, stop: threading.Event) -> Iterator[bool]:
             )
             for batch in events:
                 yield bool(batch)
-        except (FileNotFoundError, OSError):
+        except OSError:
             yield True  # the folder is gone: the sync says so
             stop.wait(_LOOK_MS / 1000)
