@@ -91,9 +91,10 @@ class FolderIndex:
         self._index.mkdir(exist_ok=True)
         try:
             self.manifest = Manifest(self._index / MANIFEST)
+            complete = self.manifest.complete
         except ManifestDamaged:
-            self.manifest = self._manifest_anew()
-        self._predecessor = None if self.manifest.complete else find_predecessor(home, self._index)
+            self.manifest, complete = self._manifest_anew(), False
+        self._predecessor = None if complete else find_predecessor(home, self._index)
         self._keeper = self._new_keeper()
         if self.manifest.get("settings") is None:
             self.manifest.put("settings", json.dumps(_settings(embedder)))
@@ -254,8 +255,9 @@ class FolderIndex:
                 if self._store_failed:
                     self._keeper.discard()
                     self._store_failed = False
-                if not self._mended:
+                if self.manifest.damaged or not self._mended:
                     self.manifest.check()
+                if not self._mended:
                     mend(self.manifest, self._keeper.opened())
                     self._mended = True
                 report = sync(self.folder, self.manifest, self._keeper.opened(), self._embedder, on_progress)
