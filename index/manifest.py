@@ -374,7 +374,7 @@ class Manifest:
         documents: Sequence[IndexedDocument] = (),
         removed: Sequence[str] = (),
         files: Sequence[FileRow] = (),
-        forgotten: Sequence[str] = (),
+        forgotten: Iterable[str] = (),
     ) -> None:
         """One step from old to new: `documents` take the place of whatever their sources had, the documents of the
         sources `removed` go, the rows `files` are kept and those of the sources `forgotten` dropped. Ids that Chroma
