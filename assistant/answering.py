@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from assistant.footnotes import Numbering, cite, cite_whole
 from assistant.history import Turn
 from assistant.prompting import Message, render_answer
 from assistant.quoting import ANSWERS, Quote, answerability, answering, distinct, quotes, same_words
-from assistant.types import Answer, Citation, Mode, Sentence, Support
+from assistant.types import EVERYTHING, Answer, Citation, Mode, Scope, Sentence, Support
 from assistant.verifying import verify
 from index.embedding import Vectors
 from index.folder import FolderIndex
@@ -52,15 +53,31 @@ class Block:
         return "".join(passage.text for passage in self.passages)
 
 
-def answer(index: FolderIndex, question: str, model: ChatModel | None, turns: Sequence[Turn] = ()) -> Iterator[Answer]:
+def answer(
+    index: FolderIndex,
+    question: str,
+    model: ChatModel | None,
+    turns: Sequence[Turn] = (),
+    scope: Scope = EVERYTHING,
+) -> Iterator[Answer]:
     """The answer as it grows; the last one given is whole, or says in `notice` why it is not.
 
-    Whether the documents hold an answer is decided before a model is asked. Raises IndexDamaged.
+    Whether the documents of the scope hold an answer is decided before a model is asked. Raises ScopeUnusable,
+    IndexDamaged.
     """
+    with closing(_growing(index, question, model, turns, scope)) as growing:
+        for grown in growing:
+            yield replace(grown, scope=scope)
+
+
+def _growing(
+    index: FolderIndex, question: str, model: ChatModel | None, turns: Sequence[Turn], scope: Scope
+) -> Generator[Answer, None, None]:
     first, *others = _readings(question, turns, model)
-    found = _found(index, first)
+    found = _found(index, first, scope)
     # The other readings are looked for only where the likeliest has no answer.
-    best = found if found.answers else next((one for one in (_found(index, r) for r in others) if one.answers), None)
+    further = (_found(index, reading, scope) for reading in others)
+    best = found if found.answers else next((one for one in further if one.answers), None)
     if best is None and first.shown:
         yield replace(_not_found(question, Mode.QUOTE, ()), notice=NO_MORE)
     elif best is None:
@@ -96,8 +113,8 @@ def _readings(question: str, turns: Sequence[Turn], model: ChatModel | None) -> 
     return (replace(follow_up, question=rewritten), *found) if rewritten else found
 
 
-def _found(index: FolderIndex, reading: Reading) -> _Found:
-    hits = index.retrieve(reading.question, _RETRIEVED)
+def _found(index: FolderIndex, reading: Reading, scope: Scope) -> _Found:
+    hits = index.retrieve(reading.question, _RETRIEVED, scope)
     weights = index.term_weights(reading.question)
     if reading.own:
         # What a follow-up adds is what it asks about; what it takes from before only says of what.

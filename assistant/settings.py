@@ -1,11 +1,12 @@
 """What a person can set, all of it through environment variables.
 
-    OPENAI_BASE_URL   address of an OpenAI-compatible endpoint, such as http://localhost:8080/v1
-    OPENAI_API_KEY    its key; with the key alone the endpoint is api.openai.com
-    FOOTNOTE_MODEL    the model to ask for; unset, OpenAI's default below or the first one another endpoint offers
-    FOOTNOTE_TIMEOUT  seconds without a byte from the endpoint after which it counts as gone
-    FOOTNOTE_DATA_DIR where indexes and conversations are kept
-    FOOTNOTE_TOKEN    what clients of `footnote serve` must send; unset, it makes one up at each start
+    OPENAI_BASE_URL      address of an OpenAI-compatible endpoint, such as http://localhost:8080/v1
+    OPENAI_API_KEY       its key; with the key alone the endpoint is api.openai.com
+    FOOTNOTE_MODEL       the model to ask for; unset, OpenAI's default below or the first one another endpoint offers
+    FOOTNOTE_TIMEOUT     seconds without a byte from the endpoint after which it counts as gone
+    FOOTNOTE_DATA_DIR    where indexes and conversations are kept
+    FOOTNOTE_CHROMA_URL  address of a Chroma server (`chroma run`) for the index; unset, Chroma runs inside Footnote
+    FOOTNOTE_TOKEN       what clients of `footnote serve` must send; unset, it makes one up at each start
 
 With neither an address nor a key there is no endpoint, and nothing leaves this machine.
 """
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
         default_factory=lambda: user_data_path("footnote", appauthor=False), validation_alias="FOOTNOTE_DATA_DIR"
     )
 
+    chroma_url: str = Field(default="", validation_alias="FOOTNOTE_CHROMA_URL")
     token: SecretStr = Field(default=SecretStr(""), validation_alias="FOOTNOTE_TOKEN")
 
     @classmethod
@@ -101,6 +103,15 @@ class Settings(BaseSettings):
             raise ValueError("give the address without a part after ? or #.")
         # People copy the address of the call itself from examples.
         return value.removesuffix("/chat/completions")
+
+    @field_validator("chroma_url", mode="after")
+    @classmethod
+    def _a_servers_address(cls, value: str) -> str:
+        value = value.strip().rstrip("/")
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path):
+            raise ValueError("give the address of a server that 'chroma run' started, as http://localhost:8000.")
+        return value
 
     @field_validator("key", mode="after")
     @classmethod

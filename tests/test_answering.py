@@ -17,7 +17,7 @@ from assistant.citing import NOT_FOUND
 from assistant.history import History
 from assistant.library import Library
 from assistant.settings import Endpoint
-from assistant.types import Answer, Mode, Support
+from assistant.types import Answer, Mode, Scope, Support
 from index.folder import FolderIndex
 
 SEEDS = Path(__file__).parent.parent / "seeds"
@@ -86,6 +86,34 @@ def test_only_the_file_that_holds_the_fact_is_cited(opened: Open) -> None:  # an
     [answer] = ask(library, "How many tonnes was the apple harvest of 2021?")
     assert {citation.source for citation in answer.citations} == {"apples.txt"}
     exact(library, answer)
+
+
+def test_a_question_to_part_of_the_folder_is_answered_from_that_part_or_not_at_all(opened: Open) -> None:
+    library = opened(
+        {
+            "north/apples.txt": "The apple harvest was 4,100 tonnes. The pickers came from the coast.",
+            "south/apples.md": "---\nauthor: Ann Lee\ndate: 2022-01-10\n---\n\nThe apple harvest was 900 tonnes.",
+        }
+    )
+    question = "How many tonnes was the apple harvest?"
+    for scope, quoted in (
+        (Scope.of(["north"]), "4,100"),
+        (Scope.of(["south"]), "900"),
+        (Scope.of(since="2022"), "900"),
+    ):
+        *_, answer = library.ask(question, scope=scope)
+        assert quoted in answer.sentences[0].text
+        assert len({citation.source for citation in answer.citations}) == 1
+        assert answer.scope == scope
+        exact(library, answer)
+    [citation] = answer.citations
+    assert (citation.metadata.author, citation.metadata.date) == ("Ann Lee", "2022-01-10")
+    *_, elsewhere = library.ask("Where did the pickers come from?", scope=Scope.of(["south"]))
+    assert not elsewhere.found
+    assert all(citation.source == "south/apples.md" for citation in elsewhere.closest)
+    turn = library.history.add_question(conversation := library.history.start(), question)
+    library.history.save_answer(turn, answer)
+    assert library.history.turns(conversation)[0].answer == answer
 
 
 COOKING = {
