@@ -3,6 +3,7 @@
     OPENAI_BASE_URL      address of an OpenAI-compatible endpoint, such as http://localhost:8080/v1
     OPENAI_API_KEY       its key; with the key alone the endpoint is api.openai.com
     FOOTNOTE_MODEL       the model to ask for; unset, OpenAI's default below or the first one another endpoint offers
+    FOOTNOTE_ENTAILMENT  "on": the endpoint, too, is asked of each sentence it wrote whether its source carries it
     FOOTNOTE_TIMEOUT     seconds without a byte from the endpoint after which it counts as gone
     FOOTNOTE_DATA_DIR    where indexes and conversations are kept
     FOOTNOTE_CHROMA_URL  address of a Chroma server (`chroma run`) for the index; unset, Chroma runs inside Footnote
@@ -39,13 +40,14 @@ class Endpoint:
 
     `base_url` ends where "/chat/completions" is appended, without a trailing slash. `key` never shows in a `repr`;
     it is empty for an endpoint that asks for none. `model` is empty when the endpoint is to be asked which it offers.
-    `timeout` is the longest silence, in seconds.
+    `timeout` is the longest silence, in seconds. `entailment` has it give a second opinion on every sentence.
     """
 
     base_url: str
     key: SecretStr
     model: str
     timeout: float = 120.0
+    entailment: bool = False
 
 
 class Settings(BaseSettings):
@@ -57,6 +59,7 @@ class Settings(BaseSettings):
     base_url: str = Field(default="", validation_alias="OPENAI_BASE_URL")
     key: SecretStr = Field(default=SecretStr(""), validation_alias="OPENAI_API_KEY")
     model: str = Field(default="", validation_alias="FOOTNOTE_MODEL")
+    entailment: bool = Field(default=False, validation_alias="FOOTNOTE_ENTAILMENT")
     # A model on a processor can take a minute and more to read a long prompt, and is silent meanwhile.
     timeout: float = Field(default=120.0, validation_alias="FOOTNOTE_TIMEOUT", gt=0, allow_inf_nan=False)
     data_dir: Path = Field(
@@ -90,6 +93,7 @@ class Settings(BaseSettings):
             key=self.key,
             model=self.model or (OPENAI_MODEL if openai_itself else ""),
             timeout=self.timeout,
+            entailment=self.entailment,
         )
 
     @field_validator("base_url", mode="after")
