@@ -69,6 +69,7 @@ class Passages(Sequence[Passage]):
             sentences=tuple(pairwise(borders)),
             title=self._title,
             text=document.text[start:end],
+            metadata=document.metadata,
         )
 
 
