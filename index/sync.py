@@ -302,6 +302,7 @@ class _Apply:
             [*removed, *moved],
             [*files, *(new.row for new in group)],
             forgotten,
+            lambda: self._tracker.tell("Storing", group[-1].row.source),
         )
         self._clear_strays()
 
@@ -311,8 +312,6 @@ class _Apply:
         self._manifest.clear_strays(strays)
 
     def _index(self, group: Sequence[_New]) -> None:
-        if group:
-            self._tracker.tell("Storing", group[-1].row.source)
         self.step(group)
         for new in group:
             self._tracker.done(new.change.file)
@@ -337,7 +336,8 @@ class _Apply:
         for at in range(0, len(wanted), _EMBED_BATCH):
             keys = wanted[at : at + _EMBED_BATCH]
             # Kept at once: what is embedded is never embedded again, wherever the run is stopped.
-            self._manifest.put_vectors(keys, *_embedded(self._embedder, [by_key[key] for key in keys]))
+            some = [by_key[key] for key in keys]
+            self._manifest.put_vectors(keys, [p.text for p in some], *_embedded(self._embedder, some))
             self.embedded += len(keys)
             self._tracker.embedded(len(keys), by_key[keys[-1]].source)
             self._look()
