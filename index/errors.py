@@ -7,6 +7,7 @@ FootnoteError
 ├── IndexBusy            another process is writing this index
 ├── IndexDamaged         the stored index cannot be opened or mended
 ├── StoreUnreachable     the Chroma server does not answer
+├── ReadingUnavailable   no process can be started to read files in
 ├── EmbeddingFailed      the embedding model gave no vectors
 └── (assistant.errors)   EndpointError and its kinds
 """
@@ -40,6 +41,10 @@ class IndexDamaged(FootnoteError):
 
 class StoreUnreachable(FootnoteError):
     """The Chroma server at the given address does not answer."""
+
+
+class ReadingUnavailable(FootnoteError):
+    """The process that reads files cannot be started."""
 
 
 class EmbeddingFailed(FootnoteError):

@@ -26,6 +26,7 @@ from index import readers
 from index.embedding import Embedder, Vectors
 from index.errors import EmbeddingFailed, SourceUnreadable, SourceUnsupported
 from index.manifest import FileRow, IndexedDocument, Manifest, vector_key
+from index.reading import Reader, ReadingBroken
 from index.scanning import FoundFile, Scan, content_hash, is_settled, scan, stat_of
 from index.splitting import split
 from index.store import PAGE, PassageStore
@@ -135,11 +136,12 @@ def sync(
     started = time.monotonic()
     on_progress(Progress("Looking through the folder", "", 0, 0))
     work = plan(folder, manifest)
-    applied = _Apply(manifest, store, embedder, _Tracker(on_progress, work.changes))
-    # What is gone from the folder must not answer while the rest is read and embedded.
-    applied.step((), work.removed, work.rows, work.forgotten)
-    for change in work.changes:
-        applied.take(change)
+    with Reader() as reader:
+        applied = _Apply(manifest, store, embedder, reader, _Tracker(on_progress, work.changes))
+        # What is gone from the folder must not answer while the rest is read and embedded.
+        applied.step((), work.removed, work.rows, work.forgotten)
+        for change in work.changes:
+            applied.take(change)
     applied.flush()
     # What could be embedded of a file that failed need not be embedded again when it is tried the next time.
     if not applied.kept_old:
@@ -172,8 +174,11 @@ def passage_id(source: str, digest: str, start: int, end: int) -> str:
 class _Apply:
     """Changes gathered into groups, each group one step as the module says."""
 
-    def __init__(self, manifest: Manifest, store: PassageStore, embedder: Embedder, tracker: _Tracker) -> None:
-        self._manifest, self._store, self._embedder, self._tracker = manifest, store, embedder, tracker
+    def __init__(
+        self, manifest: Manifest, store: PassageStore, embedder: Embedder, reader: Reader, tracker: _Tracker
+    ) -> None:
+        self._manifest, self._store, self._embedder, self._reader = manifest, store, embedder, reader
+        self._tracker = tracker
         self.embedded = self.reused = 0
         self.kept_old = False
         self._group: list[_New] = []
@@ -184,11 +189,13 @@ class _Apply:
         file = change.file
         self._tracker.tell("Reading", file.source)
         try:
-            document, stat = _read(file)
+            document, stat = _read(file, self._reader)
         except SourceUnreadable as fault:
             state = State.SKIPPED if isinstance(fault, SourceUnsupported) else State.UNREADABLE
             stat = _LOOK_AGAIN if isinstance(fault, _TryAgain) else change.stat
-            row = FileRow(file.source, stat, file.size, change.content_hash, state, str(fault))
+            # Without its hash it is tried again as soon as somebody touches it: a limit may not be the file's fault.
+            digest = "" if isinstance(fault, ReadingBroken) else change.content_hash
+            row = FileRow(file.source, stat, file.size, digest, state, str(fault))
             # The text that was indexed is no longer in the folder, so it may not answer either.
             self.step((), [source for source in (file.source, change.old_source) if source], [row])
             self._tracker.done(file)
@@ -286,7 +293,7 @@ class _TryAgain(SourceUnreadable):
     """A reason that may pass by itself, while the file stays as it is."""
 
 
-def _read(file: FoundFile) -> tuple[Document, str]:
+def _read(file: FoundFile, reader: Reader) -> tuple[Document, str]:
     """The document as one version of the file, and its stat. A file that changes while it is read is read again.
 
     Raises SourceUnreadable.
@@ -296,14 +303,14 @@ def _read(file: FoundFile) -> tuple[Document, str]:
     for _ in range(_READ_ATTEMPTS):
         try:
             before = os.stat(file.path, follow_symlinks=False)
-            data = file.path.read_bytes()
+            with file.path.open("rb") as opened:
+                if not os.path.samestat(before, os.fstat(opened.fileno())):
+                    continue  # exchanged for another, or for a link that leads out of the folder
+                extract, digest = reader.read(opened, file.source)
             after = os.stat(file.path, follow_symlinks=False)
         except OSError as fault:
             raise _TryAgain(_cannot_open(fault)) from fault
         if stat_of(before) == stat_of(after):
-            # The text and the hash are of the same bytes, whatever happens to the file from now on.
-            digest = hashlib.sha256(data).hexdigest()
-            extract = readers.extract(data, file.source)
             return (
                 Document(file.source, digest, extract.text, extract.places, extract.metadata, extract.notices),
                 _kept_stat(after),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from hash_embedder import HashEmbedder
 from index import scanning
 from index.errors import FolderMissing
 from index.folder import FolderIndex
+from index.reading import Reader
 from index.types import State
 
 
@@ -368,20 +371,24 @@ def test_what_was_embedded_before_a_failure_is_not_embedded_again(here: Desk) ->
     assert_whole(here.index)
 
 
-def _as_nobody() -> Iterator[Path]:
+def _as_nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A place where this process has no more rights than a plain user, whoever runs the tests."""
     place = Path(tempfile.mkdtemp(dir="/tmp"))
     if os.geteuid() != 0:
         yield place
         shutil.rmtree(place)
         return
-    os.chown(place, 65534, 65534)
-    os.seteuid(65534)
-    try:
-        yield place
-    finally:
-        os.seteuid(0)
-        shutil.rmtree(place)
+    # The interpreter may lie where only root can start it, so the worker that reads is started before.
+    with Reader() as reader:
+        reader.read(io.BytesIO(b"words"), "a.txt")
+        monkeypatch.setattr("index.sync.Reader", lambda: nullcontext(reader))
+        os.chown(place, 65534, 65534)
+        os.seteuid(65534)
+        try:
+            yield place
+        finally:
+            os.seteuid(0)
+            shutil.rmtree(place)
 
 
 nobodys = pytest.fixture(_as_nobody)

@@ -87,7 +87,7 @@ def extract(data: bytes, source: str) -> Extract:
         return Extract("", notices=("The file is empty.",))
     try:
         made = reader(data)
-    except SourceUnreadable:
+    except (SourceUnreadable, MemoryError):
         raise
     except Exception as error:  # the boundary to parsers of others, which raise what they like on damaged files
         raise SourceUnreadable(
