@@ -33,7 +33,7 @@ from index.predecessor import (
 )
 from index.scanning import existing_folder
 from index.store import PassageStore, StoreDamaged
-from index.sync import OnProgress, mend, plan, sync
+from index.sync import OnProgress, forget_gone, mend, plan, sync
 from index.types import Document, FileStatus, Hit, Passage, Progress, SyncPlan, SyncReport
 
 if TYPE_CHECKING:
@@ -167,6 +167,11 @@ class FolderIndex:
                         raise IndexDamaged(_beyond_mending(self._index)) from fault
                     self._begin_anew()
         raise AssertionError("unreachable")
+
+    def forget_gone(self) -> None:
+        """Say that the documents a sync reported as `gone` were removed on purpose. Their embeddings go with the next
+        sync, whichever process does it."""
+        forget_gone(self.manifest)
 
     @property
     def asked_to_sync(self) -> bool:

@@ -9,11 +9,16 @@ The order of one step, and what a crash after each line leaves:
 3. In one transaction of the manifest, swap the old version for the new one; the old ids become strays.
    From here on the new version answers; Chroma's old rows are found by no reader.
 4. Delete the strays from Chroma, then from the list.
+
+Where more than half of the documents are gone at once, a drive may be away and nobody have deleted anything. No answer
+may rest on them all the same, so they are removed like any others; but their embeddings, which are nearly all of the
+work, are kept until the documents are back or somebody confirms that they were removed.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,6 +43,8 @@ OnProgress = Callable[[Progress], None]
 # Documents are gathered until they make so many new passages: enough for full batches, few enough to lose little work.
 _GROUP = 512
 _EMBED_BATCH = 128
+# Fewer documents are soon embedded again, and a small folder is often emptied by hand.
+_MANY = 5
 # How often a file that changes while it is read is read again before it is left for the next sync.
 _READ_ATTEMPTS = 3
 # The stat of a file that is to be looked at again although its times do not change.
@@ -136,6 +143,7 @@ def sync(
     started = time.monotonic()
     on_progress(Progress("Looking through the folder", "", 0, 0))
     work = plan(folder, manifest)
+    _note_gone(manifest, work.removed)
     with Reader() as reader:
         applied = _Apply(manifest, store, embedder, reader, _Tracker(on_progress, work.changes))
         # What is gone from the folder must not answer while the rest is read and embedded.
@@ -144,11 +152,18 @@ def sync(
             applied.take(change)
     applied.flush()
     # What could be embedded of a file that failed need not be embedded again when it is tried the next time.
+    gone = _still_gone(manifest)
     if not applied.kept_old:
-        manifest.drop_unused_vectors()
+        if not gone:
+            manifest.drop_unused_vectors()
         manifest.complete = True
     failed = tuple((row.source, row.reason) for row in manifest.seen().values() if row.reason)
-    return SyncReport(work.public, applied.embedded, applied.reused, failed, time.monotonic() - started)
+    return SyncReport(work.public, applied.embedded, applied.reused, failed, time.monotonic() - started, gone)
+
+
+def forget_gone(manifest: Manifest) -> None:
+    """Take the documents that went together as removed on purpose: the next sync drops their embeddings."""
+    manifest.put("gone", "")
 
 
 def mend(manifest: Manifest, store: PassageStore) -> int:
@@ -316,6 +331,26 @@ def _read(file: FoundFile, reader: Reader) -> tuple[Document, str]:
                 _kept_stat(after),
             )
     raise _TryAgain("The file changes while it is being read. It is read again at the next sync.")
+
+
+def _note_gone(manifest: Manifest, removed: Sequence[str]) -> None:
+    """Before they go, so that a crash does not lose that they went together."""
+    if len(removed) >= _MANY and 2 * len(removed) > len(manifest.indexed()):
+        manifest.put("gone", json.dumps(sorted({*_gone(manifest), *removed})))
+
+
+def _still_gone(manifest: Manifest) -> int:
+    """How many of the documents that went together are away yet; once most are back, none counts as such any more."""
+    gone = _gone(manifest)
+    away = len(gone - manifest.indexed().keys())
+    if gone and 2 * away < len(gone):
+        forget_gone(manifest)
+        return 0
+    return away
+
+
+def _gone(manifest: Manifest) -> set[str]:
+    return set(json.loads(manifest.get("gone") or "[]"))
 
 
 def _embedded(embedder: Embedder, passages: Sequence[Passage]) -> tuple[Vectors, list[Vectors]]:

@@ -285,6 +285,54 @@ def test_a_folder_that_is_gone_is_said_and_costs_nothing(desk: Desk) -> None:
     assert desk.found("kept") == ["a.txt"]
 
 
+# A drive that is not there
+
+
+def test_documents_that_go_all_at_once_do_not_answer_and_are_not_embedded_again_when_they_are_back(desk: Desk) -> None:
+    for number in range(12):
+        desk.write(f"{number}.txt", f"Report {number} is about engine {number}.")
+    assert desk.index.sync().gone == 0
+    drive = desk.folder.rename(desk.folder.with_name("drive"))
+    desk.folder.mkdir()
+    desk.write("new.txt", "Something about an engine.")
+    for _ in range(2):
+        assert desk.index.sync().gone == 12
+        assert desk.found("which report is about engine 3") == ["new.txt"]
+        desk.reopen()
+    desk.embedder.embedded.clear()
+    for path in drive.iterdir():
+        path.rename(desk.folder / path.name)
+    report = desk.index.sync()
+    assert len(report.plan.added) == 12
+    assert (report.gone, report.embedded, desk.embedder.embedded) == (0, 0, [])
+    assert desk.found("which report is about engine 3")[0] == "3.txt"
+    assert_whole(desk.index)
+
+
+def test_documents_that_went_all_at_once_are_let_go_once_it_is_confirmed(desk: Desk) -> None:
+    for number in range(12):
+        desk.write(f"{number}.txt", f"Report {number} is about engine {number}.")
+    desk.index.sync()
+    for number in range(9):
+        (desk.folder / f"{number}.txt").unlink()
+    assert desk.index.sync().gone == 9
+    desk.write("8.txt", "Report 8 is about engine 8.")
+    assert desk.index.sync().gone == 8
+    desk.index.forget_gone()
+    assert desk.index.sync().gone == 0
+    assert_whole(desk.index)  # no embedding is kept that no passage has
+
+
+def test_a_few_documents_that_go_are_let_go_without_asking(desk: Desk) -> None:
+    for number in range(12):
+        desk.write(f"{number}.txt", f"Report {number} is about engine {number}.")
+    desk.index.sync()
+    for number in range(6):
+        (desk.folder / f"{number}.txt").unlink()
+    assert desk.index.sync().gone == 0
+    assert_whole(desk.index)
+
+
 # What cannot be read or embedded
 
 
