@@ -6,6 +6,7 @@ FootnoteError
 │   └── SourceUnsupported  a kind of file that is not read at all
 ├── IndexBusy            another process is writing this index
 ├── IndexDamaged         the stored index cannot be opened or mended
+├── IndexUnwritable      the place where the index is kept cannot be written
 ├── StoreUnreachable     the Chroma server does not answer
 ├── ReadingUnavailable   no process can be started to read files in
 ├── EmbeddingFailed      the embedding model gave no vectors
@@ -37,6 +38,10 @@ class IndexBusy(FootnoteError):
 
 class IndexDamaged(FootnoteError):
     """The stored index cannot be opened, and rebuilding it failed too."""
+
+
+class IndexUnwritable(FootnoteError):
+    """The disk is full, or the place where the index is kept may not be written. Nothing kept is lost by it."""
 
 
 class StoreUnreachable(FootnoteError):

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from index.embedding import Vectors
-from index.errors import IndexDamaged
+from index.errors import IndexDamaged, IndexUnwritable
 from index.terms import terms
 from index.titles import name_words
 from index.types import Document, FileStatus, Metadata, Passage, Place, State
@@ -71,6 +71,7 @@ CREATE TABLE strays (id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 SCHEMA_VERSION = 3
 
+_REFUSED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 # SQLite's default bound on the variables of one statement, in builds older than 3.32.
 _VARIABLES = 900
 
@@ -477,6 +478,11 @@ def _damage_is_told(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as fault:
         if getattr(fault, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise ManifestDamaged(path, fault) from fault
+        if getattr(fault, "sqlite_errorcode", 0) & 0xFF in _REFUSED:
+            raise IndexUnwritable(
+                f"The index in {path} cannot be written ({fault}). See that the disk is not full and that you may write "
+                "there, and try again."
+            ) from fault
         raise
 
 
