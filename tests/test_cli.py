@@ -137,6 +137,14 @@ def test_a_folder_that_is_not_there_is_told_in_a_sentence(run: Run, tmp_path: Pa
     assert "is a file" in told(run("index", str(SEED)))
 
 
+def test_a_data_folder_that_cannot_be_made_is_told_in_a_sentence(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "in the way").write_text("")
+    for words in (("ask", "Who?"), ("index",), ("status",)):
+        errors = told(run(*words, FOOTNOTE_DATA_DIR=str(tmp_path / "in the way")))
+        assert "cannot be written (Not a directory)" in errors
+        assert errors.count("\n") == 1
+
+
 def test_an_empty_folder_is_told_in_a_sentence(run: Run, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import shutil
@@ -16,7 +17,7 @@ from contents import assert_whole, contents
 from hash_embedder import HashEmbedder
 
 from index import scanning
-from index.errors import FolderMissing
+from index.errors import FolderMissing, IndexUnwritable
 from index.folder import FolderIndex
 from index.reading import Reader
 from index.types import State
@@ -426,7 +427,9 @@ def _as_nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield place
         shutil.rmtree(place)
         return
-    # The interpreter may lie where only root can start it, so the worker that reads is started before.
+    # The interpreter may lie where only root can go: what it would start and import is there before.
+    for module in ("chromadb", "index.retrieval"):
+        importlib.import_module(module)
     with Reader() as reader:
         reader.read(io.BytesIO(b"words"), "a.txt")
         monkeypatch.setattr("index.sync.Reader", lambda: nullcontext(reader))
@@ -469,6 +472,29 @@ def test_a_file_that_may_not_be_read_is_listed_and_read_once_it_may_be(nobodys: 
     path.chmod(0o644)
     assert desk.index.sync().failed == ()
     assert desk.found("locked away") == ["a.txt"]
+    desk.index.close()
+
+
+def test_a_data_folder_that_may_not_be_written_is_said_and_answers_go_on_once_it_may(nobodys: Path) -> None:
+    desk = Desk(nobodys)
+    desk.write("a.txt", "Something about apples.")
+    desk.index.sync()
+    desk.index.close()
+    desk.write("b.txt", "Something about pears.")
+    kept = [path for path in desk.data.rglob("*") if path.is_dir()]
+    for path in kept:
+        path.chmod(0o500)
+    for path in desk.data.rglob("*.*"):
+        path.chmod(0o400 if path.is_file() else 0o500)
+    with pytest.raises(IndexUnwritable, match="cannot be written"):
+        desk.opened().sync()
+    for path in kept:
+        path.chmod(0o700)
+    for path in desk.data.rglob("*.*"):
+        path.chmod(0o600 if path.is_file() else 0o700)
+    desk.index = desk.opened()
+    assert desk.index.sync().plan.added == ("b.txt",)
+    assert_whole(desk.index)
     desk.index.close()
 
 
