@@ -30,6 +30,7 @@ def cite(passage: Passage, start: int, end: int, number: int = 0) -> Citation:
         last_line=passage.line_at(max(start, end - 1)),
         passage_id=passage.id,
         content_hash=passage.content_hash,
+        metadata=passage.metadata,
     )
 
 

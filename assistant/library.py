@@ -10,7 +10,7 @@ from assistant.answering import answer
 from assistant.errors import FootnoteError
 from assistant.history import History, Turn
 from assistant.settings import Endpoint, Settings
-from assistant.types import Answer, Citation, Document, FileStatus, Progress, SyncReport
+from assistant.types import EVERYTHING, Answer, Citation, Document, FileStatus, Progress, Scope, SyncReport
 from index.folder import FolderIndex
 from index.types import Hit, SyncPlan
 
@@ -26,7 +26,7 @@ class Library:
     @classmethod
     def open(cls, folder: Path, settings: Settings) -> Library:
         """Open a folder. Raises FolderMissing, HistoryUnusable."""
-        index = FolderIndex.open(folder, settings.data_dir)
+        index = FolderIndex.open(folder, settings.data_dir, chroma_url=settings.chroma_url or None)
         return cls(index, History(index.home / "history.sqlite"), settings.endpoint)
 
     @property
@@ -80,8 +80,11 @@ class Library:
         """Whether the version of the source that was cited is the one that is indexed now."""
         return self._index.content_hash(citation.source) == citation.content_hash
 
-    def ask(self, question: str, turns: Sequence[Turn] = ()) -> Generator[Answer, None, None]:
-        """The answer as it grows, the last one whole; `turns` are the conversation so far. Raises IndexDamaged.
+    def ask(
+        self, question: str, turns: Sequence[Turn] = (), scope: Scope = EVERYTHING
+    ) -> Generator[Answer, None, None]:
+        """The answer as it grows, the last one whole; `turns` are the conversation so far, and `scope` the part of the
+        folder that is asked. Raises ScopeUnusable, IndexDamaged.
 
         Closing it ends the work on it, the endpoint's as well.
         """
@@ -90,15 +93,15 @@ class Library:
             from assistant.llm import ChatModel
 
             model = ChatModel(self._endpoint)
-        yield from answer(self._index, question, model, turns)
+        yield from answer(self._index, question, model, turns, scope)
 
     def prepare(self) -> None:
         """Load what answering needs, which takes seconds, before a first question has to wait for it."""
         import index.retrieval  # noqa: F401
 
-    def search(self, question: str, limit: int) -> tuple[Hit, ...]:
-        """The passages that match best, best first. Raises IndexDamaged."""
-        return self._index.retrieve(question, limit)
+    def search(self, question: str, limit: int, scope: Scope = EVERYTHING) -> tuple[Hit, ...]:
+        """The passages of the scope that match best, best first. Raises ScopeUnusable, IndexDamaged."""
+        return self._index.retrieve(question, limit, scope)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """The number of tokens of each text, as the index's model counts them."""

@@ -59,6 +59,8 @@ class WrittenAnswer:
         self.grow(answer)
         if not answer.found:
             self.text += NOT_FOUND
+        if further := offer(answer):
+            self.text += f"\n\n{further} Say “more” to see {'it' if answer.more == 1 else 'them'}."
         if answer.notice:
             self.text += ("\n\n" if self.text else "") + unmarked(answer.notice)
         if answer.citations:
@@ -94,8 +96,23 @@ def where(citation: Citation) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def offer(answer: Answer) -> str:
+    """That further sentences of the documents come near, in a sentence; empty where none does."""
+    if not answer.more:
+        return ""
+    return "1 further sentence comes near." if answer.more == 1 else f"{answer.more} further sentences come near."
+
+
+def about(citation: Citation) -> str:
+    """What the cited file says of itself: title, author and day, as far as it does."""
+    metadata = citation.metadata
+    title = f"“{metadata.title}”" if metadata.title else ""
+    return ", ".join(part for part in (title, metadata.author, metadata.day) if part)
+
+
 def _footnote(citation: Citation, mode: Mode) -> str:
-    also = f" (also in {', '.join(citation.also_in)})" if citation.also_in else ""
+    also = f" ({told})" if (told := about(citation)) else ""
+    also += f" (also in {', '.join(citation.also_in)})" if citation.also_in else ""
     quote = f": “{citation.quote}”" if mode is Mode.GENERATED else ""
     return f"[{citation.number}] {unmarked(_one_line(where(citation) + also + quote))}"
 

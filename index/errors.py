@@ -7,6 +7,7 @@ FootnoteError
 ├── IndexBusy            another process is writing this index
 ├── IndexDamaged         the stored index cannot be opened or mended
 ├── IndexUnwritable      the place where the index is kept cannot be written
+├── ScopeUnusable        no document is where, or of the time, that a question is to be asked of
 ├── StoreUnreachable     the Chroma server does not answer
 ├── ReadingUnavailable   no process can be started to read files in
 ├── EmbeddingFailed      the embedding model gave no vectors
@@ -42,6 +43,10 @@ class IndexDamaged(FootnoteError):
 
 class IndexUnwritable(FootnoteError):
     """The disk is full, or the place where the index is kept may not be written. Nothing kept is lost by it."""
+
+
+class ScopeUnusable(FootnoteError):
+    """The part of the folder that a question is to be asked of cannot be understood, or holds no document."""
 
 
 class StoreUnreachable(FootnoteError):
