@@ -56,6 +56,10 @@ class Library:
         """Bring the index in step with the folder. Raises FolderMissing, IndexBusy, IndexDamaged."""
         return self._index.sync(on_progress or (lambda _: None))
 
+    def forget_gone(self) -> None:
+        """Say that the documents a sync reported as `gone` were removed on purpose; the next sync drops what is kept."""
+        self._index.forget_gone()
+
     def watch(
         self, on_report: Callable[[SyncReport], None], on_error: Callable[[FootnoteError], None], stop: Event
     ) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from index.embedding import Vectors
-from index.errors import IndexDamaged
+from index.errors import IndexDamaged, IndexUnwritable
 from index.scope import Scope, first_day, last_day
 from index.terms import terms
 from index.titles import name_words
@@ -72,6 +72,7 @@ CREATE TABLE strays (id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 SCHEMA_VERSION = 4
 
+_REFUSED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 # SQLite's default bound on the variables of one statement, in builds older than 3.32.
 _VARIABLES = 900
 
@@ -202,6 +203,11 @@ class Manifest:
             if torn or isinstance(fault, zlib.error) or "Could not decode to UTF-8" in str(fault):
                 self._damage = fault
                 raise ManifestDamaged(self.path, fault) from fault
+            if code in _REFUSED:
+                raise IndexUnwritable(
+                    f"The index in {self.path} cannot be written ({fault}). See that the disk is not full and that you "
+                    "may write there, and try again."
+                ) from fault
             raise
 
     @contextmanager
