@@ -452,7 +452,7 @@ def test_the_source_opens_at_the_words_cited_and_the_next_footnote_follows(folde
     history = History(next(folder.parent.glob("data/**/history.sqlite")))
     (turn,) = history.turns(app.query_params["c"])
     assert turn.answer is not None
-    app.session_state["opened"] = view.Opened(turn.id, False, 0)
+    app.query_params["t"], app.query_params["f"] = str(turn.id), "1"
     app.run()
     (source,) = parts(app, "source")
     citation = turn.answer.citations[0]

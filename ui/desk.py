@@ -16,7 +16,7 @@ from pathlib import Path
 from assistant.errors import FootnoteError
 from assistant.history import Turn
 from assistant.library import Library
-from assistant.types import Answer, Mode, Progress, SyncReport
+from assistant.types import Answer, FileStatus, Mode, Progress, SyncReport
 
 STOPPED = "You stopped this answer."
 TOO_EARLY = "Not all documents had been read when this was answered. Ask again when the indexing is done."
@@ -115,6 +115,7 @@ class Desk:
         self._syncing = threading.Thread()
         self._closed = threading.Event()
         self._writings: dict[int, Writing] = {}
+        self._documents: tuple[int, dict[str, FileStatus]] = (-1, {})
         self.start_sync()
         threading.Thread(target=self._tend, name="tend", daemon=True).start()
 
@@ -169,6 +170,15 @@ class Desk:
         """The answer on its way for a turn; None when its history says all there is."""
         with self._lock:
             return self._writings.get(turn)
+
+    def documents(self) -> dict[str, FileStatus]:
+        """The documents that answer now, by source. Looked up for every footnote on the page, so read once a change."""
+        generation = self.library.generation
+        known, documents = self._documents
+        if known != generation:
+            documents = {file.source: file for file in self.library.files() if file.content_hash}
+            self._documents = generation, documents
+        return documents
 
     def original(self, source: str) -> Path | None:
         """The file a source was read from; None when it is gone or no longer inside the folder."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from assistant.history import Rating
 from assistant.types import Answer, Citation, Document, FileStatus, Mode, Progress, Sentence, State, Support
 from ui.markup import plain
 
@@ -15,6 +16,12 @@ GONE = "source no longer present"
 
 CONTEXT = 6000
 """Characters of a document shown before and after the cited words, until more are asked for."""
+
+PREVIEWED = 400
+"""Characters of the cited words that a footnote shows before it is opened."""
+
+NOTE_LENGTH = 2000
+"""Characters of a note on an answer that are kept."""
 
 FILES_SHOWN = 300
 """Files named in one group of the list of documents; the rest are counted."""
@@ -61,17 +68,26 @@ def turn(
     writing: bool,
     aged: Callable[[Citation], str],
     opened: Opened | None,
+    dated: Callable[[Citation], str] = lambda _: "",
+    rating: Rating | None = None,
+    copied: str = "",
 ) -> dict[str, Any]:
     """A question and its answer, the same way whether it is being written, complete, or read back.
 
-    `aged` gives CHANGED, GONE or nothing for a citation.
+    `aged` gives CHANGED, GONE or nothing for a citation, `dated` the date of its document, if any. `copied` is what is
+    put on the clipboard.
     """
-    drawn: dict[str, Any] = {"question": question, "writing": writing, "blocks": []}
+    drawn: dict[str, Any] = {
+        "question": question,
+        "writing": writing,
+        "blocks": [],
+        "actions": None if writing else _actions(answer, rating, copied),
+    }
     if answer is None:
         return drawn
     at = {citation.number: index for index, citation in enumerate(answer.citations)}
     blocks = drawn["blocks"]
-    blocks += [_sentence(sentence, answer.mode, at, opened) for sentence in answer.sentences]
+    blocks += [_sentence(sentence, answer.mode, at, opened, dated) for sentence in answer.sentences]
     if writing and answer.pending:
         blocks.append({"kind": "pending", "text": answer.pending})
     if answer.complete and not answer.found:
@@ -157,7 +173,18 @@ def readable(files: Iterable[FileStatus]) -> str:
     return _count(sum(file.state is State.INDEXED for file in files), "document")
 
 
-def _sentence(sentence: Sentence, mode: Mode, at: dict[int, int], opened: Opened | None) -> dict[str, Any]:
+def _actions(answer: Answer | None, rating: Rating | None, copied: str) -> dict[str, Any]:
+    return {
+        "copied": copied,
+        "rateable": answer is not None and answer.complete,
+        "rated": "" if rating is None else "good" if rating.good else "bad",
+        "note": rating.note if rating else "",
+    }
+
+
+def _sentence(
+    sentence: Sentence, mode: Mode, at: dict[int, int], opened: Opened | None, dated: Callable[[Citation], str]
+) -> dict[str, Any]:
     sign = _sign(sentence.support)
     return {
         "kind": "sentence",
@@ -170,6 +197,7 @@ def _sentence(sentence: Sentence, mode: Mode, at: dict[int, int], opened: Opened
                 "at": at[citation.number],
                 "name": f"Footnote {citation.number}: {plain(citation.source)}, {where(citation)}",
                 "open": _is_open(opened, False, at[citation.number]),
+                "preview": _preview(citation, dated(citation)),
             }
             for citation in sentence.citations
         ],
@@ -177,6 +205,15 @@ def _sentence(sentence: Sentence, mode: Mode, at: dict[int, int], opened: Opened
         "note": sentence.note,
         # What is in doubt says so in words where it stands; what is not needs no more than its sign.
         "spoken": sentence.support in (Support.PARTLY, Support.UNSUPPORTED),
+    }
+
+
+def _preview(citation: Citation, date: str) -> dict[str, str]:
+    quote = citation.quote
+    return {
+        "source": plain(citation.source),
+        "where": where(citation) + (f" · dated {plain(date)[:10]}" if date else ""),
+        "quote": quote if len(quote) <= PREVIEWED else quote[: PREVIEWED - 1] + "…",
     }
 
 
