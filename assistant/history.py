@@ -7,6 +7,7 @@ import secrets
 import sqlite3
 import threading
 import time
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -63,6 +64,15 @@ class Conversation:
     title: str
     created: float
     updated: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A conversation that holds the words looked for, and a question or sentence of it that holds one; empty where only
+    the title does."""
+
+    conversation: Conversation
+    excerpt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +153,30 @@ class History:
                 "ORDER BY updated DESC, rowid DESC"
             ).fetchall()
         return tuple(Conversation(*row) for row in rows)
+
+    def search(self, words: str) -> tuple[Found, ...]:
+        """The conversations that hold every one of the words in their title, questions or answers, the one last written
+        to first. Case and marks on letters do not count."""
+        wanted = _folded(words).split()
+        with self._transaction() as database:
+            rows = database.execute(
+                "SELECT conversation, question FROM turn UNION ALL"
+                " SELECT conversation, json_extract(value, '$.text') FROM turn, json_each(answer, '$.sentences')"
+                " WHERE json_valid(answer)"
+            ).fetchall()
+        said: dict[str, list[str]] = {}
+        for conversation, text in rows:
+            said.setdefault(conversation, []).append(text or "")
+        found = []
+        for conversation in self.conversations():
+            texts = said.get(conversation.id, [])
+            folded = [_folded(text) for text in texts]
+            everything = " ".join([_folded(conversation.title), *folded])
+            if all(word in everything for word in wanted):
+                held = [sum(word in text for word in wanted) for text in folded]
+                best = max(range(len(texts)), key=held.__getitem__, default=None)
+                found.append(Found(conversation, texts[best] if best is not None and held[best] else ""))
+        return tuple(found)
 
     def turns(self, conversation: str) -> tuple[Turn, ...]:
         """The turns of a conversation in the order they were asked; none for an id that is not known."""
@@ -309,6 +343,12 @@ def _is_damage(error: sqlite3.DatabaseError) -> bool:
 def _storable(text: str) -> str:
     """The text without lone surrogates, which SQLite's UTF-8 cannot hold."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _folded(text: str) -> str:
+    """The text without what a person who looks for it may leave out: capitals, and marks on letters."""
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join("".join(letter for letter in parts if not unicodedata.combining(letter)).split())
 
 
 def _title(question: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from threading import Event
 
@@ -10,6 +10,7 @@ from assistant.answering import answer
 from assistant.errors import FootnoteError
 from assistant.history import History, Turn
 from assistant.settings import Endpoint, Settings
+from assistant.suggesting import suggestions
 from assistant.types import Answer, Citation, Document, FileStatus, Progress, SyncReport
 from index.folder import FolderIndex
 from index.types import Hit, SyncPlan
@@ -87,6 +88,10 @@ class Library:
 
             model = ChatModel(self._endpoint)
         yield from answer(self._index, question, model, turns)
+
+    def suggestions(self) -> Iterator[str]:
+        """Questions that the documents answer, for somebody who does not know them yet. Raises IndexDamaged."""
+        return suggestions(self._index)
 
     def prepare(self) -> None:
         """Load what answering needs, which takes seconds, before a first question has to wait for it."""

@@ -289,3 +289,19 @@ def test_a_file_of_the_first_version_is_taken_over_with_its_conversations(path: 
     (read,) = history.turns(conversation)
     assert read.answer is not None
     assert (read.answer.text, read.rating) == ("Nobody.", Rating(True))
+
+
+def test_conversations_are_found_by_all_words_in_title_question_or_answer_whatever_their_case_and_marks(
+    history: History,
+) -> None:
+    one, other = history.start(), history.start()
+    history.save_answer(history.add_question(one, "Who came to Zürich?"), reply("Nobody of note."))
+    history.add_question(other, "Who left?")
+    history.rename(other, "Departures")
+    assert [(found.conversation.id, found.excerpt) for found in history.search("zurich NOBODY")] == [
+        (one, "Who came to Zürich?")
+    ]
+    assert [(found.conversation.id, found.excerpt) for found in history.search("departures")] == [(other, "")]
+    assert [found.conversation.id for found in history.search("who")] == [other, one]
+    assert history.search("who zeppelin") == ()
+    assert history.search("source quote") == ()  # names of stored fields are no words of a conversation

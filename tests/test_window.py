@@ -230,6 +230,7 @@ class Gated:
     """A library whose answer waits at a gate after its first words, and then fails or ends."""
 
     asked_to_sync = False
+    generation = 0
 
     def __init__(self, folder: Path, fault: Exception | None = None) -> None:
         self.folder = folder
@@ -246,6 +247,9 @@ class Gated:
 
     def prepare(self) -> None:
         return None
+
+    def suggestions(self) -> Iterator[str]:
+        return iter(())
 
     def ask(self, question: str, _: Sequence[Turn]) -> Iterator[Answer]:
         first = Answer(question, Mode.QUOTE, True, (Sentence("First.", (), Support.QUOTED),), complete=False)

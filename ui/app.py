@@ -52,8 +52,8 @@ def draw(desk: Desk) -> None:
         st.markdown("# Footnote")
         st.caption(label(str(desk.library.folder)))
         draw_conversations(desk, conversation)
-        at_rest = not desk.sync.running
-        st.fragment(draw_documents, run_every=IDLE_EVERY if at_rest else SYNC_EVERY)(desk, seen=stand(desk))
+        every = IDLE_EVERY if desk.at_rest else SYNC_EVERY
+        st.fragment(draw_documents, run_every=every)(desk, seen=stand(desk))
     draw_notice(desk)
     draw_unsent(desk, conversation)
     if not turns:
@@ -79,6 +79,9 @@ def draw_welcome(desk: Desk) -> None:
             if endpoint
             else "No model is set up: answers are the documents' own words, and nothing leaves this machine."
         )
+        with st.container(key="suggestions", gap="xxsmall"):
+            for at, question in enumerate(desk.suggestions):
+                st.button(label(question), key=f"suggestion-{at}", on_click=ask, args=(desk, "", question))
     elif desk.sync.running:
         st.markdown("The documents are being read for the first time. You can ask as soon as some are done.")
     else:
@@ -95,7 +98,7 @@ def draw_notice(desk: Desk) -> None:
         st.warning(label(st.session_state.notice))
 
 
-def draw_documents(desk: Desk, *, seen: tuple[bool, int]) -> None:
+def draw_documents(desk: Desk, *, seen: tuple[bool, bool, int]) -> None:
     """The index and its documents. When either moved on since the page was drawn, all of the page is drawn again."""
     if stand(desk) != seen:
         st.rerun()
@@ -112,8 +115,8 @@ def draw_documents(desk: Desk, *, seen: tuple[bool, int]) -> None:
     part("documents")(key="documents", data=view.documents(desk.library.files()))
 
 
-def stand(desk: Desk) -> tuple[bool, int]:
-    return desk.sync.running, desk.library.generation
+def stand(desk: Desk) -> tuple[bool, bool, int]:
+    return desk.sync.running, desk.at_rest, desk.library.generation
 
 
 if __name__ == "__main__":

@@ -30,6 +30,9 @@ TEND_EVERY = 3.0
 CLOSE_WITHIN = 10.0
 """Seconds that closing waits for the step of a sync; the index is made to stand being cut off in it."""
 
+SUGGESTED = 4
+"""Questions suggested to whoever begins a conversation."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -116,13 +119,19 @@ class Desk:
         self._closed = threading.Event()
         self._writings: dict[int, Writing] = {}
         self._documents: tuple[int, dict[str, FileStatus]] = (-1, {})
+        self._suggested: tuple[int, tuple[str, ...]] = (-1, ())
+        self._synced = threading.Event()
         self.start_sync()
         threading.Thread(target=self._tend, name="tend", daemon=True).start()
+        self._suggesting = threading.Thread(target=self._suggest, name="suggest", daemon=True)
+        self._suggesting.start()
 
     def close(self) -> None:
         """End a running sync at its next step and let go of the folder."""
         self._closed.set()
+        self._synced.set()
         self._syncing.join(CLOSE_WITHIN)
+        self._suggesting.join(CLOSE_WITHIN)
         self.library.close()
 
     @property
@@ -130,6 +139,17 @@ class Desk:
         """How the index stands now."""
         with self._lock:
             return self._sync
+
+    @property
+    def suggestions(self) -> tuple[str, ...]:
+        """Questions that the documents as they are now were found to answer; none while that is being found out."""
+        generation, questions = self._suggested
+        return questions if generation == self.library.generation else ()
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing more is on its way: no sync runs, and suggestions have been made."""
+        return not self.sync.running and self._suggested[0] == self.library.generation
 
     def start_sync(self) -> None:
         """Bring the index up to the folder, unless that is being done already."""
@@ -210,6 +230,24 @@ class Desk:
             self._sync = ended
         if not self._closed.is_set():
             self.library.prepare()
+            self._synced.set()
+
+    def _suggest(self) -> None:
+        """Make suggestions anew after each sync that changed something, in the time when nobody waits for it."""
+        while self._synced.wait() and not self._closed.is_set():
+            self._synced.clear()
+            try:
+                generation = self.library.generation
+                if generation == self._suggested[0]:
+                    continue
+                made: list[str] = []
+                for question in self.library.suggestions():
+                    made.append(question)
+                    if len(made) == SUGGESTED or self._closed.is_set():
+                        break
+                self._suggested = generation, tuple(made)
+            except FootnoteError:
+                _log.warning("No questions could be suggested", exc_info=True)
 
     def _advance(self, progress: Progress) -> None:
         if self._closed.is_set():

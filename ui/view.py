@@ -173,6 +173,18 @@ def readable(files: Iterable[FileStatus]) -> str:
     return _count(sum(file.state is State.INDEXED for file in files), "document")
 
 
+def clipped(text: str, length: int) -> str:
+    """The beginning of a text, as one line."""
+    line = plain(text)
+    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+
+
+def file_name(title: str) -> str:
+    """A name for a file, without its ending, that any system takes."""
+    words = "".join(letter if letter.isalnum() or letter in "-_" else " " for letter in title).split()
+    return "-".join(words)[:60] or "conversation"
+
+
 def _actions(answer: Answer | None, rating: Rating | None, copied: str) -> dict[str, Any]:
     return {
         "copied": copied,
