@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence, Set
 from pathlib import Path
 from threading import Event
 
 from assistant.answering import answer
 from assistant.errors import FootnoteError
+from assistant.footnotes import cite
 from assistant.history import History, Turn
 from assistant.settings import Endpoint, Settings
+from assistant.shelf import Shelf
 from assistant.suggesting import suggestions
 from assistant.types import Answer, Citation, Document, FileStatus, Progress, SyncReport
 from index.folder import FolderIndex
+from index.terms import terms
 from index.types import Hit, SyncPlan
 
 
@@ -23,6 +26,7 @@ class Library:
         self._index = index
         self._endpoint = endpoint
         self.history = history
+        self.shelf = Shelf(index.folder, index.home / "trash")
 
     @classmethod
     def open(cls, folder: Path, settings: Settings) -> Library:
@@ -101,9 +105,29 @@ class Library:
         """The passages that match best, best first. Raises IndexDamaged."""
         return self._index.retrieve(question, limit)
 
+    def find(self, words: str, limit: int) -> tuple[Citation, ...]:
+        """The sentences that hold the words, or else come near to them; one of a passage. Raises IndexDamaged."""
+        hits = self.search(words, limit)
+        wanted = set(terms(words))
+        holding = [hit for hit in hits if wanted & set(terms(hit.passage.text))]
+        return tuple(cite(hit.passage, *_best_sentence(wanted, hit)) for hit in holding or hits)
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """The number of tokens of each text, as the index's model counts them."""
         return self._index.count_tokens(texts)
 
     def close(self) -> None:
         self._index.close()
+
+
+def _best_sentence(wanted: Set[str], hit: Hit) -> tuple[int, int]:
+    """The sentence of a passage that is nearest to the question and holds most of its terms; as offsets into the
+    document."""
+    passage = hit.passage
+
+    def fit(at: int) -> float:
+        start, end = passage.sentences[at]
+        held = wanted & set(terms(passage.text[start - passage.start : end - passage.start]))
+        return hit.similarities[at] + len(held) / (len(wanted) or 1)
+
+    return passage.sentences[max(range(len(passage.sentences)), key=fit)]

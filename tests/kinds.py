@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import docx
@@ -83,10 +84,12 @@ def make_kinds(folder: Path) -> Path:
         str(folder / "commission.pdf"), pagesize=A4, title="Report of the harbour commission", author="Edith Marlow"
     ).build(story)
     with xlsxwriter.Workbook(folder / "costs.xlsx") as workbook:
+        workbook.set_properties({"created": datetime(1932, 7, 1)})
         sheet = workbook.add_worksheet("Payments")
         for row, cells in enumerate(COSTS):
             sheet.write_row(row, 0, cells)
     letter = docx.Document()
+    letter.core_properties.created = letter.core_properties.modified = datetime(1929, 5, 12)
     letter.add_heading("The bells of Ostwick", 1)
     letter.add_paragraph(
         "The church of Ostwick has five bells. The largest bell is called Old Maud and weighs two tonnes."

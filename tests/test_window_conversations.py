@@ -75,5 +75,5 @@ def test_a_link_to_a_footnote_opens_its_source_at_the_words(window: Window, page
     assert "&f=" not in page.url
 
     page.goto(link.replace("&f=1", "&f=99"))
-    expect(page.get_by_text("The footnote that this address leads to is not there any more.")).to_be_visible()
+    expect(page.get_by_text("The place that this address leads to is not there any more.")).to_be_visible()
     expect(page.locator(".turn")).to_contain_text("nine metres")

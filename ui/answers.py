@@ -75,7 +75,7 @@ def draw_turn(desk: Desk, conversation: str, turn: Turn, *, was_going_on: bool) 
             writing=going_on,
             aged=lambda citation: age(desk, citation),
             dated=lambda citation: date(desk, citation),
-            opened=opened if opened and opened.turn == turn.id else None,
+            opened=opened if isinstance(opened, view.Opened) and opened.turn == turn.id else None,
             rating=turn.rating,
             copied=answer_markdown(answer) if answer and not going_on else "",
         ),

@@ -19,6 +19,7 @@ from ui.answers import ask, draw_turns, draw_unsent
 from ui.components import PARTS, part
 from ui.conversations import draw_conversations
 from ui.desk import Desk
+from ui.library_view import draw_library
 from ui.markup import label
 from ui.source_pane import draw_source
 
@@ -52,9 +53,14 @@ def draw(desk: Desk) -> None:
         st.markdown("# Footnote")
         st.caption(label(str(desk.library.folder)))
         draw_conversations(desk, conversation)
+        draw_way()
         every = IDLE_EVERY if desk.at_rest else SYNC_EVERY
         st.fragment(draw_documents, run_every=every)(desk, seen=stand(desk))
     draw_notice(desk)
+    if address.in_library():
+        draw_library(desk)
+        draw_source(desk, turns)
+        return
     draw_unsent(desk, conversation)
     if not turns:
         draw_welcome(desk)
@@ -63,6 +69,20 @@ def draw(desk: Desk) -> None:
     if question := st.chat_input("Ask the documents", key="question"):
         ask(desk, conversation, question)
         st.rerun()
+
+
+def draw_way() -> None:
+    """The way to the library and back. No part of the fragment below it, since all of the page changes with it."""
+    if address.in_library():
+        st.button(
+            "Back to asking",
+            key="asking",
+            icon=":material/arrow_back:",
+            width="stretch",
+            on_click=address.from_library,
+        )
+    else:
+        st.button("Library", key="library", icon=":material/folder_open:", width="stretch", on_click=address.to_library)
 
 
 def draw_welcome(desk: Desk) -> None:
@@ -112,7 +132,8 @@ def draw_documents(desk: Desk, *, seen: tuple[bool, bool, int]) -> None:
     elif sync.error:
         st.error(label(sync.error))
     st.button("Reindex", key="reindex", icon=":material/sync:", disabled=sync.running, on_click=desk.start_sync)
-    part("documents")(key="documents", data=view.documents(desk.library.files()))
+    if not address.in_library():  # where all of them are listed
+        part("documents")(key="documents", data=view.documents(desk.library.files()))
 
 
 def stand(desk: Desk) -> tuple[bool, bool, int]:

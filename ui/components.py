@@ -14,6 +14,8 @@ _ROOTS = {
     "turn": '<div class="turn"></div><div class="preview" id="preview" popover="manual" role="tooltip"></div>',
     "source": '<div class="pane"></div>',
     "documents": '<div class="documents"></div>',
+    "files": '<div class="files"></div>',
+    "hits": '<div class="hits"></div>',
 }
 
 

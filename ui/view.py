@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from assistant.history import Rating
@@ -39,6 +41,33 @@ _GROUPS = (
 )
 
 
+_STATES = dict(_GROUPS)
+_KINDS = {
+    ".txt": "Text",
+    ".text": "Text",
+    ".log": "Text",
+    ".md": "Markdown",
+    ".markdown": "Markdown",
+    ".htm": "HTML",
+    ".xhtml": "HTML",
+    ".docx": "Word",
+    ".odt": "OpenDocument",
+    ".pptx": "Slides",
+    ".xlsx": "Workbook",
+    ".xlsm": "Workbook",
+    ".csv": "Table",
+    ".tsv": "Table",
+    ".epub": "Book",
+    ".srt": "Transcript",
+    ".vtt": "Transcript",
+    ".eml": "Mail",
+    ".mbox": "Mail",
+}
+
+BY_NAME, BY_NEED, BY_DATE, BY_SIZE = "Name", "What needs a look", "Newest", "Largest"
+ORDERS = (BY_NAME, BY_NEED, BY_DATE, BY_SIZE)
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """The footnote whose source is open: the `at`-th of the turn's citations, or of its closest passages."""
@@ -50,6 +79,15 @@ class Opened:
     def among(self, answer: Answer) -> tuple[Citation, ...]:
         """The citations that previous and next walk through."""
         return answer.closest if self.closest else answer.citations
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A place in a document that is open without a footnote leading there; `end` is 0 for the document as a whole."""
+
+    source: str
+    start: int = 0
+    end: int = 0
 
 
 def where(citation: Citation) -> str:
@@ -106,11 +144,10 @@ def source(
     citation: Citation, document: Document | None, age: str, *, closest: bool = False, context: int = CONTEXT
 ) -> dict[str, Any]:
     """The document around the cited words; the words alone when the version they were cited from is gone."""
+    called = f"{'passage' if closest else 'footnote'} {citation.number}" if citation.number else ""
     drawn = {
         "name": plain(citation.source),
-        "where": where(citation),
-        "called": "passage" if closest else "footnote",
-        "number": citation.number,
+        "where": " · ".join(filter(None, [where(citation) if citation.quote else "", called])),
         "quote": citation.quote,
         "before": "",
         "after": "",
@@ -152,6 +189,67 @@ def documents(files: Iterable[FileStatus]) -> list[dict[str, Any]]:
                 }
             )
     return groups
+
+
+def listing(files: Iterable[FileStatus], wanted: str, order: str) -> dict[str, Any]:
+    """The files whose name holds the words, in one of ORDERS, as rows of a table."""
+    words = wanted.casefold().split()
+    rows = [file for file in files if all(word in file.source.casefold() for word in words)]
+    rows.sort(key=_order(order))
+    return {
+        "files": [
+            {
+                "source": file.source,
+                "name": plain(file.source),
+                "kind": kind(file.source),
+                "size": size(file.size),
+                "date": plain(file.metadata.date)[:10],
+                "state": file.state.value,
+                "words": _STATES[file.state],
+                "reason": plain(file.reason),
+            }
+            for file in rows[:FILES_SHOWN]
+        ],
+        "more": max(0, len(rows) - FILES_SHOWN),
+    }
+
+
+def _order(order: str) -> Callable[[FileStatus], Any]:
+    if order == BY_NEED:
+        states = [state for state, _ in _GROUPS]
+        return lambda file: (states.index(file.state), not file.reason, file.source)
+    if order == BY_SIZE:
+        return lambda file: (-file.size, file.source)
+    if order == BY_DATE:
+        return lambda file: (not file.metadata.date, [-ord(letter) for letter in file.metadata.date], file.source)
+    return lambda file: file.source.casefold()
+
+
+def hits(found: Iterable[Citation]) -> list[dict[str, Any]]:
+    """Sentences found in the documents, each with its place."""
+    return [{"source": plain(one.source), "where": where(one), "quote": clipped(one.quote, PREVIEWED)} for one in found]
+
+
+def kind(source: str) -> str:
+    """What a file is by the ending of its name, in a word."""
+    ending = PurePosixPath(source).suffix.lower()
+    return _KINDS.get(ending, ending.removeprefix(".").upper())
+
+
+def size(count: int) -> str:
+    """A number of bytes, for people."""
+    if count < 1000:
+        return _count(count, "byte")
+    for unit in ("KB", "MB"):
+        count_in = count / (1000 if unit == "KB" else 1_000_000)
+        if count_in < 1000:
+            return f"{count_in:.1f} {unit}" if count_in < 10 else f"{count_in:.0f} {unit}"
+    return f"{count / 1e9:.1f} GB"
+
+
+def day(seconds: float) -> str:
+    """The local day of a moment."""
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d")
 
 
 def progress(made: Progress | None) -> tuple[float, str]:

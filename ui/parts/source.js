@@ -15,8 +15,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
       element(
         "header",
         {},
-        element("h2", {}, data.name),
-        element("p", { class: "where" }, data.where + " · " + data.called + " " + data.number),
+        element("h2", { tabindex: "-1" }, data.name),
+        data.where ? element("p", { class: "where" }, data.where) : null,
       ),
       data.note ? element("p", { class: "note", role: "status" }, data.note) : "",
       data.also.length ? element("p", { class: "also" }, "The same words are also in " + data.also.join(", ") + ".") : "",
@@ -25,7 +25,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
         { class: "document", dir: "auto" },
         data.earlier ? element("button", { type: "button", class: "more" }, "Show earlier: " + count(data.earlier)) : null,
         part("around", data.before),
-        mark,
+        data.quote ? mark : null,
         part("around", data.after),
         data.later ? element("button", { type: "button", class: "more" }, "Show later: " + count(data.later)) : null,
       ),
@@ -33,8 +33,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const identity = JSON.stringify(data.identity);
     if (identity !== before.identity) {
       requestAnimationFrame(() => {
-        mark.scrollIntoView({ block: "center" });
-        mark.focus({ preventScroll: true });
+        if (data.quote) mark.scrollIntoView({ block: "center" });
+        (data.quote ? mark : root.querySelector("h2")).focus({ preventScroll: true });
       });
     }
     shown.set(root, { text, identity });
