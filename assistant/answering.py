@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,13 +12,14 @@ import numpy as np
 from assistant.citing import CitedSentence, MarkParser, is_not_found
 from assistant.condensing import condensed
 from assistant.conversation import Reading, readings
+from assistant.entailing import Entailment
 from assistant.errors import EndpointError, EndpointGarbled
 from assistant.footnotes import Numbering, cite, cite_whole
 from assistant.history import Turn
 from assistant.prompting import Message, render_answer
 from assistant.quoting import ANSWERS, Quote, answerability, answering, distinct, quotes, same_words
-from assistant.types import Answer, Citation, Mode, Sentence, Support
-from assistant.verifying import verify
+from assistant.types import EVERYTHING, Answer, Citation, Mode, Scope, Sentence, Support
+from assistant.verifying import Verdict, verify
 from index.embedding import Vectors
 from index.folder import FolderIndex
 from index.terms import terms
@@ -28,12 +30,15 @@ if TYPE_CHECKING:
 
 NO_MORE = "No further sentence of the documents comes near to answering."
 
+CUT_SHORT = "The answer was cut short at the model's limit. Ask for one thing at a time, or for what is missing."
+
 REPEATS = "The model began to repeat itself and was stopped. Ask again, or choose another model."
 
 _RETRIEVED = 10
 # Small models fall into loops; the same sentence so often is one.
 _LOOP = 3
 _CLOSEST = 3
+_ORDER = tuple(Support)  # from the best supported down
 _ANSWER_TOKENS = 768
 # Of the words that a follow-up adds, by weight, so many must stand around the answer.
 _OWN_HELD = 0.5
@@ -52,15 +57,31 @@ class Block:
         return "".join(passage.text for passage in self.passages)
 
 
-def answer(index: FolderIndex, question: str, model: ChatModel | None, turns: Sequence[Turn] = ()) -> Iterator[Answer]:
+def answer(
+    index: FolderIndex,
+    question: str,
+    model: ChatModel | None,
+    turns: Sequence[Turn] = (),
+    scope: Scope = EVERYTHING,
+) -> Iterator[Answer]:
     """The answer as it grows; the last one given is whole, or says in `notice` why it is not.
 
-    Whether the documents hold an answer is decided before a model is asked. Raises IndexDamaged.
+    Whether the documents of the scope hold an answer is decided before a model is asked. Raises ScopeUnusable,
+    IndexDamaged.
     """
+    with closing(_growing(index, question, model, turns, scope)) as growing:
+        for grown in growing:
+            yield replace(grown, scope=scope)
+
+
+def _growing(
+    index: FolderIndex, question: str, model: ChatModel | None, turns: Sequence[Turn], scope: Scope
+) -> Generator[Answer, None, None]:
     first, *others = _readings(question, turns, model)
-    found = _found(index, first)
+    found = _found(index, first, scope)
     # The other readings are looked for only where the likeliest has no answer.
-    best = found if found.answers else next((one for one in (_found(index, r) for r in others) if one.answers), None)
+    further = (_found(index, reading, scope) for reading in others)
+    best = found if found.answers else next((one for one in further if one.answers), None)
     if best is None and first.shown:
         yield replace(_not_found(question, Mode.QUOTE, ()), notice=NO_MORE)
     elif best is None:
@@ -73,7 +94,7 @@ def answer(index: FolderIndex, question: str, model: ChatModel | None, turns: Se
 
 def answered_by(index: FolderIndex, question: str) -> str:
     """The source whose sentence answers a question best; empty where the folder holds no answer. Raises IndexDamaged."""
-    found = _found(index, _readings(question, (), None)[0])
+    found = _found(index, _readings(question, (), None)[0], EVERYTHING)
     return found.ranked[0].passage.source if found.answers else ""
 
 
@@ -102,8 +123,8 @@ def _readings(question: str, turns: Sequence[Turn], model: ChatModel | None) -> 
     return (replace(follow_up, question=rewritten), *found) if rewritten else found
 
 
-def _found(index: FolderIndex, reading: Reading) -> _Found:
-    hits = index.retrieve(reading.question, _RETRIEVED)
+def _found(index: FolderIndex, reading: Reading, scope: Scope) -> _Found:
+    hits = index.retrieve(reading.question, _RETRIEVED, scope)
     weights = index.term_weights(reading.question)
     if reading.own:
         # What a follow-up adds is what it asks about; what it takes from before only says of what.
@@ -170,25 +191,43 @@ def _generated(index: FolderIndex, question: str, model: ChatModel, found: _Foun
         yield replace(_quoted(question, found), notice=f"{fault} Here are the documents' own words instead.")
         return
     parser = MarkParser(sent)
-    checked = _Checked(blocks[:sent], index.embed)
+    entailment = Entailment(model) if model.gives_second_opinions else None
+    checked = _Checked(blocks[:sent], index.embed, entailment)
+    come: list[CitedSentence] = []
+    notice = ""
     try:
         for delta in stream:
-            sentences = parser.feed(delta)
-            if sentences or parser.pending != growing.pending:
-                checked.take(sentences)
-                growing = replace(growing, sentences=tuple(checked.sentences), pending=parser.pending)
+            come += parser.feed(delta)
+            # A second opinion is asked for when the stream is at its end: some servers do one thing at a time.
+            if entailment is None:
+                checked.take(come[checked.taken :])
+            pending = "".join(f"{sentence.text} " for sentence in come[checked.taken :]) + parser.pending
+            if checked.sentences != list(growing.sentences) or pending != growing.pending:
+                growing = replace(growing, sentences=tuple(checked.sentences), pending=pending)
                 yield growing
-            if checked.repeats:
-                yield replace(growing, pending="", notice=REPEATS)
-                return
+            if _repeats(come):
+                notice = REPEATS
+                break
     except EndpointError as fault:
-        checked.take(parser.close())
-        yield replace(growing, sentences=tuple(checked.sentences), pending="", notice=str(fault))
-        return
+        notice = str(fault)
     finally:
         stream.close()
-    checked.take(parser.close())
-    yield _finished(growing, checked, found.ranked)
+    come += () if notice is REPEATS else parser.close()
+    for at in range(checked.taken, len(come)):
+        checked.take(come[at : at + 1])
+        pending = " ".join(sentence.text for sentence in come[at + 1 :])
+        growing = replace(growing, sentences=tuple(checked.sentences), pending=pending)
+        if pending:
+            yield growing
+    if stream.truncated and not notice:
+        notice = CUT_SHORT
+    yield replace(growing, pending="", notice=notice) if notice else _finished(growing, checked, found.ranked)
+
+
+def _repeats(sentences: Sequence[CitedSentence]) -> bool:
+    """Whether the last sentence has been said over and over."""
+    said = [sentence.text for sentence in sentences]
+    return bool(said) and sum(same_words(text, said[-1]) for text in said) >= _LOOP
 
 
 def _finished(growing: Answer, checked: _Checked, ranked: Sequence[Quote]) -> Answer:
@@ -201,24 +240,25 @@ def _finished(growing: Answer, checked: _Checked, ranked: Sequence[Quote]) -> An
     if all(sentence.support is Support.UNSUPPORTED for sentence in checked.sentences):
         nothing = "Nothing in the documents was found to carry what the model wrote."
         return replace(whole, closest=_not_found(growing.question, growing.mode, ranked).closest, notice=nothing)
+    if checked.entailment and (fault_of_check := checked.entailment.fault):
+        return replace(whole, notice=f"{fault_of_check} The second check of this answer is therefore not complete.")
     return whole
 
 
 class _Checked:
-    """A model's sentences, each checked against the passages that were sent, and numbered."""
+    """A model's sentences, each checked against the passages that were sent, and numbered. `taken` counts those that
+    came, `sentences` holds what is shown of them."""
 
-    def __init__(self, blocks: Sequence[Block], embed: Callable[[Sequence[str]], Vectors]) -> None:
+    def __init__(
+        self, blocks: Sequence[Block], embed: Callable[[Sequence[str]], Vectors], entailment: Entailment | None
+    ) -> None:
         self._blocks, self._embed_texts = blocks, embed
+        self.entailment = entailment
+        self.taken = 0
         self._vectors: dict[str, Vectors] = {}
         self._numbering = Numbering()
         self.sentences: list[Sentence] = []
         self._only_abstained = False
-
-    @property
-    def repeats(self) -> bool:
-        """Whether the last sentence has been said over and over."""
-        said = [sentence.text for sentence in self.sentences]
-        return bool(said) and sum(same_words(text, said[-1]) for text in said) >= _LOOP
 
     @property
     def abstained(self) -> bool:
@@ -227,6 +267,7 @@ class _Checked:
 
     def take(self, sentences: Sequence[CitedSentence]) -> None:
         for sentence in sentences:
+            self.taken += 1
             if is_not_found(sentence.text):
                 self._only_abstained = True
             else:
@@ -242,7 +283,9 @@ class _Checked:
         """A sentence that names passages is held against those and no other; one that names none against all."""
         named = [self._blocks[number - 1] for number in sentence.numbers] or self._blocks
         passages = list(dict.fromkeys(passage for block in named for passage in block.passages))
-        verdict = verify(sentence.text, [passage.text for passage in passages], self._embed)
+        verdict = self._twice_judged(
+            sentence.text, verify(sentence.text, [passage.text for passage in passages], self._embed), passages
+        )
         citations = (
             ()
             if verdict.support is Support.UNSUPPORTED
@@ -259,6 +302,18 @@ class _Checked:
             note=" ".join(verdict.reasons),
             starts_paragraph=sentence.paragraph_start,
         )
+
+    def _twice_judged(self, sentence: str, verdict: Verdict, passages: Sequence[Passage]) -> Verdict:
+        """The verdict, lowered where the endpoint finds less support in the passages that carry the sentence."""
+        if self.entailment is None or verdict.support in (Support.QUOTED, Support.UNSUPPORTED):
+            return verdict
+        carrying = [passages[at].text for at in dict.fromkeys(at for at, _, _ in verdict.spans)]
+        second = self.entailment.judged(sentence, carrying)
+        if second is None or _ORDER.index(second) <= _ORDER.index(verdict.support):
+            return verdict
+        found = "only partly" if second is Support.PARTLY else "not"
+        reason = f"The model, asked again, finds it {found} supported by the cited passage."
+        return replace(verdict, support=second, reasons=(*verdict.reasons, reason))
 
 
 def _blocks(index: FolderIndex, hits: Sequence[Hit]) -> list[Block]:

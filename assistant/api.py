@@ -1,8 +1,9 @@
 """The HTTP API: OpenAI's chat completions over a library, and the search under it.
 
-    POST /v1/chat/completions   an answer, streamed or not, with its citations in the message's `annotations`
+    POST /v1/chat/completions   an answer, streamed or not, with its citations in the message's `annotations`;
+                                `scope` ({"in": [...], "since": "", "until": ""}) is the part of the folder to ask
     GET  /v1/models             the one model there is, "footnote"
-    GET  /search?q=&limit=      the passages that match best
+    GET  /search?q=&limit=      the passages that match best; in=, since= and until= as on the command line
     GET  /health                whether the index is in step with the folder
 
 Every answer is given from the folder as it is when it is asked for, as on the command line.
@@ -16,6 +17,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import anyio
@@ -31,6 +33,7 @@ from assistant.gate import MAX_BODY, Gate
 from assistant.keeping import Keeper, NotInStep
 from assistant.library import Library
 from assistant.protocol import (
+    MAX_PATHS,
     MAX_QUESTION,
     MODEL,
     Asked,
@@ -41,9 +44,9 @@ from assistant.protocol import (
     asked,
     usage,
 )
-from assistant.types import Answer, State
+from assistant.types import Answer, Scope, State
 from assistant.written import WrittenAnswer
-from index.errors import FolderMissing
+from index.errors import FolderMissing, ScopeUnusable
 from index.types import Hit
 
 MAX_PASSAGES = 50
@@ -112,11 +115,12 @@ def application(library: Library, token: str, host: str) -> Gate:
         if body.model != MODEL:
             return _unknown_model(body.model)
         question = asked(body.messages, remembered.get)
+        scope = Scope.of(body.scope.paths, body.scope.since, body.scope.until)
         await _ready(keeper, library)
         prompt_tokens = sum(await run_in_threadpool(library.count_tokens, [message.text for message in body.messages]))
         written = WrittenAnswer()
         completion = Completion()
-        growing = _growing(library, question)
+        growing = _growing(library, question, scope)
         if not body.stream:
             answer = await _last(growing, request)
             text = written.finish(answer)
@@ -155,9 +159,13 @@ def application(library: Library, token: str, host: str) -> Gate:
     async def search(
         q: Annotated[str, Query(min_length=1, max_length=MAX_QUESTION)],
         limit: Annotated[int, Query(ge=1, le=MAX_PASSAGES)] = 10,
+        paths: Annotated[list[str], Query(alias="in", max_length=MAX_PATHS)] = [],  # noqa: B006  FastAPI copies it
+        since: str = "",
+        until: str = "",
     ) -> dict[str, Any]:
+        scope = Scope.of(paths, since, until)
         await _ready(keeper, library)
-        hits = await run_in_threadpool(library.search, q, limit)
+        hits = await run_in_threadpool(library.search, q, limit, scope)
         return {"query": q, "passages": [_shown(hit) for hit in hits]}
 
     @app.get("/health")
@@ -176,9 +184,9 @@ async def _ready(keeper: Keeper, library: Library) -> None:
         raise NoDocuments(f"There are no documents in {library.folder}. Put some there and ask again.")
 
 
-async def _growing(library: Library, question: Asked) -> AsyncGenerator[Answer, None]:
+async def _growing(library: Library, question: Asked, scope: Scope) -> AsyncGenerator[Answer, None]:
     """The answer as it grows. It is written in threads; whoever stops listening stops it at its next word."""
-    answers = library.ask(question.question, question.turns)
+    answers = library.ask(question.question, question.turns, scope)
     try:
         while (answer := await run_in_threadpool(next, answers, None)) is not None:
             yield answer
@@ -230,6 +238,7 @@ def _shown(hit: Hit) -> dict[str, Any]:
         "score": hit.score,
         "source": passage.source,
         "title": passage.title,
+        "metadata": asdict(passage.metadata),
         "start": passage.start,
         "end": passage.end,
         "text": passage.text,
@@ -295,7 +304,9 @@ async def _told(_: Request, fault: Exception) -> Response:
     if isinstance(fault, NotInStep):
         return JSONResponse(_error(503, str(fault)), 503, {"Retry-After": _AGAIN})
     unavailable = isinstance(fault, NoDocuments | FolderMissing)
-    return _refused(400 if isinstance(fault, RequestInvalid) else 503 if unavailable else 500, str(fault))
+    return _refused(
+        400 if isinstance(fault, RequestInvalid | ScopeUnusable) else 503 if unavailable else 500, str(fault)
+    )
 
 
 async def _unforeseen(_: Request, fault: Exception) -> Response:

@@ -6,6 +6,7 @@ Whatever is slow to import is imported inside the command that needs it.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -17,11 +18,12 @@ import typer
 from typer.core import TyperGroup
 
 from assistant.errors import FootnoteError
-from assistant.types import Mode, State
+from assistant.types import Mode, Scope, State
 
 if TYPE_CHECKING:
     from assistant.evaluation import Outcome, Run
     from assistant.library import Library
+    from assistant.settings import Settings
     from assistant.types import Answer, Progress, SyncReport
     from index.types import SyncPlan
 
@@ -52,6 +54,25 @@ FolderOption = Annotated[
     Path | None, typer.Option("--folder", "-f", help="The folder of documents. Default: the seeds that come along.")
 ]
 
+ChromaOption = Annotated[
+    str | None,
+    typer.Option(
+        "--chroma-url",
+        help="Keep the index in the Chroma server at this address, which 'chroma run' starts; several windows and "
+        "one indexer can share it. Default: FOOTNOTE_CHROMA_URL, else inside Footnote.",
+    ),
+]
+InOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--in", metavar="PATH", help="Ask only this file, or what lies in this folder. May be given several times."
+    ),
+]
+SinceOption = Annotated[
+    str, typer.Option(metavar="DATE", help="Ask only documents of this date or later: 2022-01-31, 2022-01 or 2022.")
+]
+UntilOption = Annotated[str, typer.Option(metavar="DATE", help="Ask only documents of this date or earlier.")]
+
 
 @app.callback(invoke_without_command=True)
 def _main(
@@ -72,11 +93,13 @@ def chat(
         int | None, typer.Option(help="The port to serve on. Default: the first free one from 8501.")
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open the browser.")] = True,
+    chroma_url: ChromaOption = None,
 ) -> None:
     """Open the chat window (what 'footnote' alone does)."""
     with _told():
         from index.scanning import existing_folder
 
+        _settings(chroma_url)
         # Looked at here, since the window's own process could only show it in a browser.
         chosen = existing_folder(_folder(folder))
         from ui.launch import run
@@ -88,15 +111,20 @@ def chat(
 def ask(
     question: Annotated[str, typer.Argument(help="The question, in quotes.")],
     folder: FolderOption = None,
+    paths: InOption = None,
+    since: SinceOption = "",
+    until: UntilOption = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+    chroma_url: ChromaOption = None,
 ) -> None:
     """Answer one question on the terminal, with numbered footnotes."""
-    with _told(), _library(folder) as library:
+    with _told(), _library(folder, chroma_url) as library:
         if not question.strip():
             raise FootnoteError('Ask something, for example: footnote ask "Who met whom?"')
+        scope = Scope.of([_inside(library.folder, path) for path in paths or ()], since, until)
         _synced(library)
         _holding_documents(library)
-        *_, answer = library.ask(question)
+        *_, answer = library.ask(question, scope=scope)
         if as_json:
             _print_json(answer)
         else:
@@ -110,9 +138,10 @@ def ask(
 def index(
     folder: FolderArgument = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and do nothing.")] = False,
+    chroma_url: ChromaOption = None,
 ) -> None:
     """Bring the index in step with the folder."""
-    with _told(), _library(folder) as library:
+    with _told(), _library(folder, chroma_url) as library:
         if dry_run:
             _print_plan(library.plan())
         else:
@@ -124,9 +153,9 @@ def index(
 
 
 @app.command()
-def watch(folder: FolderArgument = None) -> None:
+def watch(folder: FolderArgument = None, chroma_url: ChromaOption = None) -> None:
     """Keep the index in step with the folder until Ctrl-C."""
-    with _told(), _library(folder) as library:
+    with _told(), _library(folder, chroma_url) as library:
         from threading import Event
 
         typer.echo(f"Watching {library.folder}. Press Ctrl-C to end it.", err=True)
@@ -134,9 +163,9 @@ def watch(folder: FolderArgument = None) -> None:
 
 
 @app.command()
-def status(folder: FolderArgument = None) -> None:
+def status(folder: FolderArgument = None, chroma_url: ChromaOption = None) -> None:
     """Say what is indexed, what is not and why, and where it is kept."""
-    with _told(), _library(folder) as library:
+    with _told(), _library(folder, chroma_url) as library:
         files = library.files()
         indexed = [file for file in files if file.state is State.INDEXED]
         typer.echo(f"Folder      {library.folder}")
@@ -159,6 +188,7 @@ def evaluate(
     compare: Annotated[
         Path | None, typer.Option(help="An earlier evaluation, kept with --json, to compare with.")
     ] = None,
+    chroma_url: ChromaOption = None,
 ) -> None:
     """Ask a file of questions and say how well the folder answers them.
 
@@ -172,7 +202,7 @@ def evaluate(
             raise FootnoteError("Give the file of questions about that folder: footnote eval QUESTIONS --folder FOLDER")
         cases = evaluation.read_cases(file or evaluation.EXAMPLE)
         earlier = evaluation.read_run(compare) if compare else None
-        with _library(folder) as library:
+        with _library(folder, chroma_url) as library:
             _synced(library)
             outcomes = tuple(_counted(evaluation.evaluate(library, cases), len(cases)))
         run = evaluation.Run(evaluation.figures(outcomes), outcomes)
@@ -189,10 +219,12 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on; one that others reach needs FOOTNOTE_TOKEN.")] = (
         "127.0.0.1"
     ),
+    chroma_url: ChromaOption = None,
 ) -> None:
     """Answer over HTTP as an OpenAI-compatible endpoint, with the model 'footnote'."""
     with _told():
         chosen = _folder(folder)
+        _settings(chroma_url)
         from assistant.serving import run
 
         run(chosen, host, port)
@@ -208,13 +240,27 @@ def _folder(given: Path | None) -> Path:
     raise FootnoteError(_NO_FOLDER)
 
 
-@contextmanager
-def _library(folder: Path | None) -> Iterator[Library]:
-    chosen = _folder(folder)
-    from assistant.library import Library
+def _settings(chroma_url: str | None) -> Settings:
+    """The settings, with what the command line says in place of the environment's; a window reads them there too."""
     from assistant.settings import Settings
 
-    library = Library.open(chosen, Settings.read())
+    if chroma_url is not None:
+        os.environ["FOOTNOTE_CHROMA_URL"] = chroma_url
+    return Settings.read()
+
+
+def _inside(folder: Path, path: str) -> str:
+    """A path as it lies inside the folder; the terminal completes one from where the person stands."""
+    here = Path(path).expanduser().absolute()
+    return str(here.relative_to(folder)) if here.exists() and here.is_relative_to(folder) else path
+
+
+@contextmanager
+def _library(folder: Path | None, chroma_url: str | None) -> Iterator[Library]:
+    chosen = _folder(folder)
+    from assistant.library import Library
+
+    library = Library.open(chosen, _settings(chroma_url))
     try:
         yield library
     finally:
@@ -295,7 +341,7 @@ def _duration(seconds: float) -> str:
 
 
 def _print_answer(answer: Answer) -> None:
-    from assistant.written import SHOWN, where
+    from assistant.written import SHOWN, about, where
 
     if answer.notice:
         typer.echo(f"footnote: {answer.notice}", err=True)
@@ -314,7 +360,8 @@ def _print_answer(answer: Answer) -> None:
     if answer.citations:
         typer.echo()
     for citation in answer.citations:
-        typer.echo(f"[{citation.number}] {where(citation)}")
+        told = f" ({_one_line(about(citation))})" if about(citation) else ""
+        typer.echo(f"[{citation.number}] {where(citation)}{told}")
         if answer.mode is Mode.GENERATED:
             typer.echo(f"    {_one_line(citation.quote)}")
 

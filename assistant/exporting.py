@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from assistant.citing import NOT_FOUND
 from assistant.history import Conversation, Turn
 from assistant.types import Answer, Citation, Support
-from assistant.written import SHOWN, unmarked, where
+from assistant.written import SHOWN, about, unmarked, where
 
 JSON_VERSION = 1
 """Version of the exported form; grows when a field changes its meaning."""
@@ -68,7 +68,8 @@ def conversation_json(conversation: Conversation, turns: Sequence[Turn]) -> str:
 
 
 def _footnote(citation: Citation, prefix: str) -> str:
-    also = f" (also in {', '.join(citation.also_in)})" if citation.also_in else ""
+    also = f" ({told})" if (told := about(citation)) else ""
+    also += f" (also in {', '.join(citation.also_in)})" if citation.also_in else ""
     return f"[^{prefix}{citation.number}]: {unmarked(_one_line(f'{where(citation)}{also}: “{citation.quote}”'))}"
 
 

@@ -30,6 +30,7 @@ def cite(passage: Passage, start: int, end: int, number: int = 0) -> Citation:
         last_line=passage.line_at(max(start, end - 1)),
         passage_id=passage.id,
         content_hash=passage.content_hash,
+        metadata=passage.metadata,
     )
 
 
@@ -52,6 +53,7 @@ def cite_document(document: Document, start: int, end: int) -> Citation:
         last_line=document.line(max(start, end - 1)),
         passage_id="",
         content_hash=document.content_hash,
+        metadata=document.metadata,
     )
 
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from assistant.errors import HistoryUnusable
-from assistant.types import Answer, Citation, Mode, Sentence, Support
+from assistant.types import Answer, Citation, Metadata, Mode, Scope, Sentence, Support
 
 TITLE_LENGTH = 80
 """Characters of the first question that become a conversation's title."""
 
 ANSWER_VERSION = 1
-"""Version of the stored form of an answer; grows when a field is added or changes its meaning."""
+"""Version of the stored form of an answer; grows when a field changes its meaning, or one is added that has no default."""
 
 _SCHEMA = """
     CREATE TABLE conversation (
@@ -366,6 +366,7 @@ def _restored(question: str, stored: str) -> Answer:
             mode=Mode(fields.pop("mode")),
             sentences=tuple(map(_sentence, fields.pop("sentences"))),
             closest=tuple(map(_citation, fields.pop("closest"))),
+            scope=_scope(fields.pop("scope", {})),
             **fields,
         )
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -385,4 +386,9 @@ def _sentence(fields: dict[str, Any]) -> Sentence:
 
 
 def _citation(fields: dict[str, Any]) -> Citation:
-    return Citation(**{**fields, "also_in": tuple(fields["also_in"])})
+    metadata = Metadata(**fields.pop("metadata", {}))
+    return Citation(**{**fields, "also_in": tuple(fields["also_in"]), "metadata": metadata})
+
+
+def _scope(fields: dict[str, Any]) -> Scope:
+    return Scope(**{**fields, "paths": tuple(fields.get("paths", ()))})

@@ -13,7 +13,7 @@ from assistant.history import History, Turn
 from assistant.settings import Endpoint, Settings
 from assistant.shelf import Shelf
 from assistant.suggesting import suggestions
-from assistant.types import Answer, Citation, Document, FileStatus, Progress, SyncReport
+from assistant.types import EVERYTHING, Answer, Citation, Document, FileStatus, Progress, Scope, SyncReport
 from index.folder import FolderIndex
 from index.terms import terms
 from index.types import Hit, SyncPlan
@@ -31,7 +31,7 @@ class Library:
     @classmethod
     def open(cls, folder: Path, settings: Settings) -> Library:
         """Open a folder. Raises FolderMissing, HistoryUnusable."""
-        index = FolderIndex.open(folder, settings.data_dir)
+        index = FolderIndex.open(folder, settings.data_dir, chroma_url=settings.chroma_url or None)
         return cls(index, History(index.home / "history.sqlite"), settings.endpoint)
 
     @property
@@ -81,8 +81,11 @@ class Library:
         """Whether the version of the source that was cited is the one that is indexed now."""
         return self._index.content_hash(citation.source) == citation.content_hash
 
-    def ask(self, question: str, turns: Sequence[Turn] = ()) -> Generator[Answer, None, None]:
-        """The answer as it grows, the last one whole; `turns` are the conversation so far. Raises IndexDamaged.
+    def ask(
+        self, question: str, turns: Sequence[Turn] = (), scope: Scope = EVERYTHING
+    ) -> Generator[Answer, None, None]:
+        """The answer as it grows, the last one whole; `turns` are the conversation so far, and `scope` the part of the
+        folder that is asked. Raises ScopeUnusable, IndexDamaged.
 
         Closing it ends the work on it, the endpoint's as well.
         """
@@ -91,7 +94,7 @@ class Library:
             from assistant.llm import ChatModel
 
             model = ChatModel(self._endpoint)
-        yield from answer(self._index, question, model, turns)
+        yield from answer(self._index, question, model, turns, scope)
 
     def suggestions(self) -> Iterator[str]:
         """Questions that the documents answer, for somebody who does not know them yet. Raises IndexDamaged."""
@@ -101,9 +104,9 @@ class Library:
         """Load what answering needs, which takes seconds, before a first question has to wait for it."""
         import index.retrieval  # noqa: F401
 
-    def search(self, question: str, limit: int) -> tuple[Hit, ...]:
-        """The passages that match best, best first. Raises IndexDamaged."""
-        return self._index.retrieve(question, limit)
+    def search(self, question: str, limit: int, scope: Scope = EVERYTHING) -> tuple[Hit, ...]:
+        """The passages of the scope that match best, best first. Raises ScopeUnusable, IndexDamaged."""
+        return self._index.retrieve(question, limit, scope)
 
     def find(self, words: str, limit: int) -> tuple[Citation, ...]:
         """The sentences that hold the words, or else come near to them; one of a passage. Raises IndexDamaged."""

@@ -79,6 +79,11 @@ class ChatModel:
         return next((name for name in names if "embed" not in name.casefold()), names[0])
 
     @property
+    def gives_second_opinions(self) -> bool:
+        """Whether it was set to say of each sentence whether its source carries it."""
+        return self._endpoint.entailment
+
+    @property
     def context(self) -> int:
         """How many tokens the model reads and writes together, as the endpoint says; else a cautious guess."""
         return self._faults.context or self._offered_context

@@ -24,6 +24,7 @@ from assistant.written import WrittenAnswer
 MODEL = "footnote"
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 MAX_MESSAGES = 1000
+MAX_PATHS = 200
 MAX_QUESTION = 4000
 """Characters of a question."""
 
@@ -57,6 +58,14 @@ class ResponseFormat(BaseModel):
     type: Literal["text"]
 
 
+class AskedScope(BaseModel):
+    """The part of the folder to be asked, as `Scope.of` takes it."""
+
+    paths: Annotated[list[str], Field(alias="in", max_length=MAX_PATHS)] = []
+    since: str = ""
+    until: str = ""
+
+
 class ChatRequest(BaseModel):
     model: Annotated[str, Field(max_length=200)]
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
@@ -64,6 +73,7 @@ class ChatRequest(BaseModel):
     stream_options: StreamOptions | None = None
     n: Literal[1] | None = None
     response_format: ResponseFormat | None = None
+    scope: AskedScope = AskedScope()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """What a person can set, all of it through environment variables.
 
-    OPENAI_BASE_URL   address of an OpenAI-compatible endpoint, such as http://localhost:8080/v1
-    OPENAI_API_KEY    its key; with the key alone the endpoint is api.openai.com
-    FOOTNOTE_MODEL    the model to ask for; unset, OpenAI's default below or the first one another endpoint offers
-    FOOTNOTE_TIMEOUT  seconds without a byte from the endpoint after which it counts as gone
-    FOOTNOTE_DATA_DIR where indexes and conversations are kept
-    FOOTNOTE_TOKEN    what clients of `footnote serve` must send; unset, it makes one up at each start
+    OPENAI_BASE_URL      address of an OpenAI-compatible endpoint, such as http://localhost:8080/v1
+    OPENAI_API_KEY       its key; with the key alone the endpoint is api.openai.com
+    FOOTNOTE_MODEL       the model to ask for; unset, OpenAI's default below or the first one another endpoint offers
+    FOOTNOTE_ENTAILMENT  "on": the endpoint, too, is asked of each sentence it wrote whether its source carries it
+    FOOTNOTE_TIMEOUT     seconds without a byte from the endpoint after which it counts as gone
+    FOOTNOTE_DATA_DIR    where indexes and conversations are kept
+    FOOTNOTE_CHROMA_URL  address of a Chroma server (`chroma run`) for the index; unset, Chroma runs inside Footnote
+    FOOTNOTE_TOKEN       what clients of `footnote serve` must send; unset, it makes one up at each start
 
 With neither an address nor a key there is no endpoint, and nothing leaves this machine.
 """
@@ -38,13 +40,14 @@ class Endpoint:
 
     `base_url` ends where "/chat/completions" is appended, without a trailing slash. `key` never shows in a `repr`;
     it is empty for an endpoint that asks for none. `model` is empty when the endpoint is to be asked which it offers.
-    `timeout` is the longest silence, in seconds.
+    `timeout` is the longest silence, in seconds. `entailment` has it give a second opinion on every sentence.
     """
 
     base_url: str
     key: SecretStr
     model: str
     timeout: float = 120.0
+    entailment: bool = False
 
 
 class Settings(BaseSettings):
@@ -56,12 +59,14 @@ class Settings(BaseSettings):
     base_url: str = Field(default="", validation_alias="OPENAI_BASE_URL")
     key: SecretStr = Field(default=SecretStr(""), validation_alias="OPENAI_API_KEY")
     model: str = Field(default="", validation_alias="FOOTNOTE_MODEL")
+    entailment: bool = Field(default=False, validation_alias="FOOTNOTE_ENTAILMENT")
     # A model on a processor can take a minute and more to read a long prompt, and is silent meanwhile.
     timeout: float = Field(default=120.0, validation_alias="FOOTNOTE_TIMEOUT", gt=0, allow_inf_nan=False)
     data_dir: Path = Field(
         default_factory=lambda: user_data_path("footnote", appauthor=False), validation_alias="FOOTNOTE_DATA_DIR"
     )
 
+    chroma_url: str = Field(default="", validation_alias="FOOTNOTE_CHROMA_URL")
     token: SecretStr = Field(default=SecretStr(""), validation_alias="FOOTNOTE_TOKEN")
 
     @classmethod
@@ -88,6 +93,7 @@ class Settings(BaseSettings):
             key=self.key,
             model=self.model or (OPENAI_MODEL if openai_itself else ""),
             timeout=self.timeout,
+            entailment=self.entailment,
         )
 
     @field_validator("base_url", mode="after")
@@ -101,6 +107,15 @@ class Settings(BaseSettings):
             raise ValueError("give the address without a part after ? or #.")
         # People copy the address of the call itself from examples.
         return value.removesuffix("/chat/completions")
+
+    @field_validator("chroma_url", mode="after")
+    @classmethod
+    def _a_servers_address(cls, value: str) -> str:
+        value = value.strip().rstrip("/")
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path):
+            raise ValueError("give the address of a server that 'chroma run' started, as http://localhost:8000.")
+        return value
 
     @field_validator("key", mode="after")
     @classmethod

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 # Offered to the window, which knows nothing of the index.
+from index.scope import EVERYTHING as EVERYTHING
+from index.scope import Scope as Scope
 from index.types import Document as Document
 from index.types import FileStatus as FileStatus
+from index.types import Metadata as Metadata
 from index.types import Progress as Progress
 from index.types import State as State
 from index.types import SyncReport as SyncReport
@@ -32,7 +35,8 @@ class Citation:
 
     `number` is the footnote's number in its answer, from 1. `quote == document.text[start:end]` of the version of
     `source` whose bytes have the SHA-256 `content_hash`. `place` is a page, time or heading where the format has one,
-    else empty. `line` and `last_line` count from 1. `also_in` names other sources that hold the same words.
+    else empty. `line` and `last_line` count from 1. `also_in` names other sources that hold the same words. `metadata` are
+    what the file says of itself.
     """
 
     number: int
@@ -46,6 +50,7 @@ class Citation:
     passage_id: str
     content_hash: str
     also_in: tuple[str, ...] = ()
+    metadata: Metadata = field(default_factory=Metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,8 @@ class Answer:
 
     `found` is False when the documents do not hold the answer; `sentences` is empty then and `closest` holds the
     nearest passages, which are claimed to be near and nothing more. `complete` is False while the answer is still
-    coming and for one that broke off; `notice` is a sentence for the person, such as why it broke off.
+    coming and for one that broke off; `notice` is a sentence for the person, such as why it broke off. `scope` is the part
+    of the folder that was asked.
     """
 
     question: str
@@ -88,6 +94,7 @@ class Answer:
     notice: str = ""
     pending: str = ""
     more: int = 0
+    scope: Scope = EVERYTHING
 
     @property
     def citations(self) -> tuple[Citation, ...]:

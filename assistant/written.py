@@ -94,8 +94,16 @@ def where(citation: Citation) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def about(citation: Citation) -> str:
+    """What the cited file says of itself: title, author and day, as far as it does."""
+    metadata = citation.metadata
+    title = f"“{metadata.title}”" if metadata.title else ""
+    return ", ".join(part for part in (title, metadata.author, metadata.day) if part)
+
+
 def _footnote(citation: Citation, mode: Mode) -> str:
-    also = f" (also in {', '.join(citation.also_in)})" if citation.also_in else ""
+    also = f" ({told})" if (told := about(citation)) else ""
+    also += f" (also in {', '.join(citation.also_in)})" if citation.also_in else ""
     quote = f": “{citation.quote}”" if mode is Mode.GENERATED else ""
     return f"[{citation.number}] {unmarked(_one_line(where(citation) + also + quote))}"
 

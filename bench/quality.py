@@ -27,6 +27,7 @@ import numpy as np
 from assistant.quoting import ANSWERS, answerability, quotes
 from index.folder import FolderIndex
 from index.retrieval import KeptVectors
+from index.scope import EVERYTHING
 from index.terms import question_terms
 from index.types import Passage
 
@@ -64,7 +65,7 @@ def systems(index: FolderIndex) -> dict[str, Callable[[str], list[Passage]]]:
         return kept.nearest(index.embed([question])[0], DEPTH)
 
     def bm25(question: str) -> list[str]:
-        return index.manifest.search_terms(question_terms(question), DEPTH)
+        return index.manifest.search_terms(question_terms(question), DEPTH, EVERYTHING)
 
     def fused(question: str) -> list[str]:
         scores: dict[str, float] = {}

@@ -6,6 +6,7 @@ FootnoteError
 │   └── SourceUnsupported  a kind of file that is not read at all
 ├── IndexBusy            another process is writing this index
 ├── IndexDamaged         the stored index cannot be opened or mended
+├── ScopeUnusable        no document is where, or of the time, that a question is to be asked of
 ├── StoreUnreachable     the Chroma server does not answer
 ├── EmbeddingFailed      the embedding model gave no vectors
 └── (assistant.errors)   EndpointError and its kinds
@@ -36,6 +37,10 @@ class IndexBusy(FootnoteError):
 
 class IndexDamaged(FootnoteError):
     """The stored index cannot be opened, and rebuilding it failed too."""
+
+
+class ScopeUnusable(FootnoteError):
+    """The part of the folder that a question is to be asked of cannot be understood, or holds no document."""
 
 
 class StoreUnreachable(FootnoteError):

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from index import readers, splitting, terms
 from index.embedding import Embedder, MiniLM, Vectors
-from index.errors import FootnoteError, IndexDamaged, StoreUnreachable
+from index.errors import FootnoteError, IndexDamaged, ScopeUnusable, StoreUnreachable
 from index.handover import Handover
 from index.keeping import StoreKeeper
 from index.manifest import SCHEMA_VERSION, Manifest, ManifestDamaged
@@ -32,6 +32,7 @@ from index.predecessor import (
     why_anew,
 )
 from index.scanning import existing_folder
+from index.scope import EVERYTHING, Scope
 from index.store import PassageStore, StoreDamaged
 from index.sync import OnProgress, mend, plan, sync
 from index.types import Document, FileStatus, Hit, Passage, Progress, SyncPlan, SyncReport
@@ -173,20 +174,21 @@ class FolderIndex:
         """Whether another process waits for this one, the owner, to sync."""
         return self.owned and Handover(self.manifest).pending > 0
 
-    def retrieve(self, question: str, limit: int = 10) -> tuple[Hit, ...]:
-        """The passages that match best, best first. Raises IndexDamaged."""
+    def retrieve(self, question: str, limit: int = 10, scope: Scope = EVERYTHING) -> tuple[Hit, ...]:
+        """The passages of the scope that match best, best first. Raises ScopeUnusable, IndexDamaged."""
         from index.retrieval import hits_of
 
         answering = self._answered_by()
+        self._check(scope, answering.manifest)
         try:
-            return hits_of(answering.retriever.giving(limit).retrieve(question))
+            return hits_of(answering.retriever.giving(limit, scope).retrieve(question))
         except (StoreDamaged, StoreUnreachable) as fault:
             # The embeddings are kept beside it: this question is answered, and the next sync makes the store anew.
             with self._guard:
                 if answering.store is self._keeper.current:
                     self._give_up_store(fault)
                 self._answering = answering = replace(answering, retriever=_over_kept(answering), store=None)
-            return hits_of(answering.retriever.giving(limit).retrieve(question))
+            return hits_of(answering.retriever.giving(limit, scope).retrieve(question))
 
     def files(self) -> tuple[FileStatus, ...]:
         """Every file of the folder and what became of it at the last sync."""
@@ -344,6 +346,17 @@ class FolderIndex:
                     manifest, embedder, PassageRetriever(manifest, nearest, embedder), store
                 )
             return now
+
+    def _check(self, scope: Scope, manifest: Manifest) -> None:
+        """Raises ScopeUnusable where nothing that can be asked lies in the scope."""
+        if scope.is_everything or manifest.passages_in(scope):
+            return
+        told = f"No document that can be asked is {scope}."
+        if scope.paths:
+            told += f" Name files and folders as they lie inside {self.folder}."
+        if (scope.since or scope.until) and (undated := manifest.undated()):
+            told += f" Of the documents, {undated} {'gives' if undated == 1 else 'give'} no date."
+        raise ScopeUnusable(told)
 
     def _searched(self, manifest: Manifest) -> PassageStore | None:
         """The store to search, None for the kept embeddings."""

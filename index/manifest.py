@@ -13,7 +13,7 @@ import json
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ import numpy as np
 
 from index.embedding import Vectors
 from index.errors import IndexDamaged
+from index.scope import Scope, first_day, last_day
 from index.terms import terms
 from index.titles import name_words
 from index.types import Document, FileStatus, Metadata, Passage, Place, State
@@ -39,21 +40,21 @@ CREATE TABLE files (
 -- The version of each document that answers now.
 CREATE TABLE documents (
     source TEXT PRIMARY KEY, content_hash TEXT NOT NULL, text TEXT NOT NULL REFERENCES texts, indexed_at REAL NOT NULL,
-    passages INTEGER NOT NULL, title_terms TEXT NOT NULL
+    passages INTEGER NOT NULL, title_terms TEXT NOT NULL, first_day TEXT NOT NULL, last_day TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX documents_by_text ON documents (text);
 
 -- What was read from files, by its own hash: equal files share it, unless their endings make another text of the bytes.
+-- What is long stands last: SQLite goes through a row from its start.
 CREATE TABLE texts (
-    key TEXT PRIMARY KEY, text BLOB NOT NULL, places TEXT NOT NULL, metadata TEXT NOT NULL,
-    notices TEXT NOT NULL
+    key TEXT PRIMARY KEY, metadata TEXT NOT NULL, notices TEXT NOT NULL, places TEXT NOT NULL, text BLOB NOT NULL
 );
 
 CREATE TABLE passages (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, source TEXT NOT NULL, content_hash TEXT NOT NULL,
     ordinal INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, line INTEGER NOT NULL,
-    places TEXT NOT NULL, sentences TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL, terms TEXT NOT NULL,
-    term_count INTEGER NOT NULL, vector BLOB NOT NULL REFERENCES vectors
+    places TEXT NOT NULL, sentences TEXT NOT NULL, title TEXT NOT NULL, metadata TEXT NOT NULL, text TEXT NOT NULL,
+    terms TEXT NOT NULL, term_count INTEGER NOT NULL, vector BLOB NOT NULL REFERENCES vectors
 );
 CREATE UNIQUE INDEX passages_in_order ON passages (source, ordinal);
 CREATE INDEX passages_by_vector ON passages (vector);
@@ -69,7 +70,7 @@ CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL, sentences BLOB
 -- Ids that Chroma may hold although no passage has them: written before Chroma is, cleared after it is cleaned.
 CREATE TABLE strays (id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 # SQLite's default bound on the variables of one statement, in builds older than 3.32.
 _VARIABLES = 900
@@ -210,11 +211,13 @@ class Manifest:
         with self._connected() as connection:
             return connection.execute(statement, values).fetchall()
 
-    def _rows_in(self, statement: str, values: Sequence[str] | Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
-        """The rows of a statement with `IN ({})` for any number of values."""
+    def _rows_in(
+        self, statement: str, values: Sequence[str] | Sequence[bytes], before: Sequence[str] = ()
+    ) -> Iterator[tuple[Any, ...]]:
+        """The rows of a statement with `IN ({})` for any number of values, and after variables for those `before`."""
         for at in range(0, len(values), _VARIABLES):
             some = values[at : at + _VARIABLES]
-            yield from self._rows(statement.format(",".join("?" * len(some))), some)
+            yield from self._rows(statement.format(",".join("?" * len(some))), (*before, *some))
 
     # Values
 
@@ -294,7 +297,7 @@ class Manifest:
                 reason=reason or " ".join(json.loads(notices or "[]")),
                 content_hash=content_hash or "",
                 indexed_at=indexed_at or 0.0,
-                metadata=Metadata(**json.loads(metadata or "{}")),
+                metadata=metadata_from(json.loads(metadata or "{}")),
             )
             for source, state, size, reason, passages, content_hash, indexed_at, metadata, notices in rows
         )
@@ -314,7 +317,7 @@ class Manifest:
             content_hash=content_hash,
             text=zlib.decompress(text).decode("utf-8", "surrogatepass"),
             places=places_from(json.loads(places)),
-            metadata=Metadata(**json.loads(metadata)),
+            metadata=metadata_from(json.loads(metadata)),
             notices=tuple(json.loads(notices)),
         )
 
@@ -444,17 +447,49 @@ class Manifest:
             found.update({id_: np.frombuffer(vector, "<f4") for id_, vector in rows})
         return list(found.items())[:count]
 
-    def search_terms(self, question: Sequence[str], limit: int) -> list[str]:
-        """The ids of the passages that hold any of the terms, best first by BM25; ties go by id."""
+    def search_terms(self, question: Sequence[str], limit: int, scope: Scope) -> list[str]:
+        """The ids of the passages of the scope that hold any of the terms, best first by BM25; ties go by id."""
         if not question:
             return []
         match = " OR ".join('"' + term.replace('"', '""') + '"' for term in question)
+        within, values = _condition(scope)
         rows = self._rows(
             "SELECT p.id FROM passage_terms JOIN passages p ON p.number = passage_terms.rowid"
-            " WHERE passage_terms MATCH ? ORDER BY bm25(passage_terms), p.id LIMIT ?",  # SQLite's scores fall below 0
-            (match, limit),
+            f" JOIN documents d ON d.source = p.source WHERE passage_terms MATCH ? AND {within}"
+            " ORDER BY bm25(passage_terms), p.id LIMIT ?",  # SQLite's scores fall below 0
+            (match, *values, limit),
         )
         return [row[0] for row in rows]
+
+    def passages_in(self, scope: Scope) -> int:
+        """How many passages the documents of the scope have."""
+        within, values = _condition(scope)
+        (count,) = self._rows(f"SELECT coalesce(sum(passages), 0) FROM documents d WHERE {within}", values)[0]
+        return int(count)
+
+    def undated(self) -> int:
+        """How many documents give no date of their own."""
+        return int(self._rows("SELECT count(*) FROM documents WHERE first_day = ''")[0][0])
+
+    def those_in(self, scope: Scope, ids: Sequence[str]) -> list[str]:
+        """Those of `ids` that are passages of the scope, in the order given."""
+        within, values = _condition(scope)
+        statement = (
+            f"SELECT p.id FROM passages p JOIN documents d ON d.source = p.source WHERE {within} AND p.id IN ({{}})"
+        )
+        held = {row[0] for row in self._rows_in(statement, ids, values)}
+        return [id_ for id_ in ids if id_ in held]
+
+    def vectors_in(self, scope: Scope) -> tuple[list[str], Vectors]:
+        """The ids of the passages of the scope, and their embeddings, shape (passages, dimensions)."""
+        within, values = _condition(scope)
+        rows = self._rows(
+            "SELECT p.id, v.vector FROM documents d JOIN passages p ON p.source = d.source"
+            f" JOIN vectors v ON v.key = p.vector WHERE {within} ORDER BY p.number",
+            values,
+        )
+        vectors = [np.frombuffer(vector, "<f4") for _, vector in rows]
+        return [id_ for id_, _ in rows], np.stack(vectors) if vectors else np.zeros((0, 0), np.float32)
 
     # Strays
 
@@ -480,6 +515,23 @@ def _damage_is_told(path: Path) -> Iterator[None]:
         raise
 
 
+def _condition(scope: Scope) -> tuple[str, list[str]]:
+    """The scope as a condition on documents `d`, and its variables."""
+    parts, values = ["1"], []
+    if scope.paths:
+        # What lies below a folder sorts from "folder/" up to "folder0", since 0 follows / in every encoding used here.
+        one = "d.source = ? OR (d.source > ? AND d.source < ?)"
+        parts.append("(" + " OR ".join([one] * len(scope.paths)) + ")")
+        values += [value for path in scope.paths for value in (path, f"{path}/", f"{path}0")]
+    if scope.since:
+        parts.append("d.last_day >= ?")  # nothing, where there is no date, is less than any
+        values.append(first_day(scope.since))
+    if scope.until:
+        parts.append("d.first_day <> '' AND d.first_day <= ?")
+        values.append(last_day(scope.until))
+    return " AND ".join(parts), values
+
+
 def vector_key(fingerprint: str, passage: Passage) -> bytes:
     """The key under which the embeddings of a passage and its sentences by the model `fingerprint` are kept. It is the
     same wherever the same words stand, so that a renamed or copied file needs no new ones."""
@@ -488,7 +540,10 @@ def vector_key(fingerprint: str, passage: Passage) -> bytes:
     return hashlib.sha256(embedded.encode("utf-8", "surrogatepass")).digest()
 
 
-_NAMES = ("id", "source", "content_hash", "ordinal", "start", '"end"', "line", "places", "sentences", "title", "text")
+_NAMES = (
+    *("id", "source", "content_hash", "ordinal", "start", '"end"', "line"),
+    *("places", "sentences", "title", "metadata", "text"),
+)
 _COLUMNS = ", ".join(_NAMES)
 
 
@@ -497,7 +552,7 @@ def _prefixed(table: str) -> str:
 
 
 def _passage(row: Sequence[Any]) -> Passage:
-    id_, source, content_hash, ordinal, start, end, line, places, sentences, title, text = row
+    id_, source, content_hash, ordinal, start, end, line, places, sentences, title, metadata, text = row
     return Passage(
         id=id_,
         source=source,
@@ -510,6 +565,7 @@ def _passage(row: Sequence[Any]) -> Passage:
         sentences=spans_from(json.loads(sentences)),
         title=title,
         text=text,
+        metadata=metadata_from(json.loads(metadata)),
     )
 
 
@@ -522,6 +578,15 @@ def spans_from(rows: Iterable[Sequence[int]]) -> tuple[tuple[int, int], ...]:
     return tuple((start, end) for start, end in rows)
 
 
+def metadata_from(fields: Mapping[str, str]) -> Metadata:
+    return Metadata(**fields)
+
+
+def metadata_fields(metadata: Metadata) -> dict[str, str]:
+    """What is given, for JSON."""
+    return {name: value for name, value in asdict(metadata).items() if value}
+
+
 def place_rows(places: Iterable[Place]) -> list[list[Any]]:
     return [list(astuple(place)) for place in places]
 
@@ -530,16 +595,25 @@ def _add_document(connection: sqlite3.Connection, new: IndexedDocument) -> None:
     document = new.document
     text = zlib.compress(document.text.encode("utf-8", "surrogatepass"), 1)
     about = (
-        json.dumps(place_rows(document.places)),
-        json.dumps(asdict(document.metadata)),
+        metadata := json.dumps(metadata_fields(document.metadata)),
         json.dumps(document.notices),
+        json.dumps(place_rows(document.places)),
     )
     text_key = hashlib.sha256(b"\0".join([*(part.encode() for part in about), text])).hexdigest()
-    connection.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?, ?, ?)", (text_key, text, *about))
+    connection.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?, ?, ?)", (text_key, *about, text))
     title_terms = " ".join(terms(new.title or name_words(document.source)))
     connection.execute(
-        "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?)",
-        (document.source, document.content_hash, text_key, new.indexed_at, len(new.passages), title_terms),
+        "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            document.source,
+            document.content_hash,
+            text_key,
+            new.indexed_at,
+            len(new.passages),
+            title_terms,
+            first_day(document.metadata.day),
+            last_day(document.metadata.day),
+        ),
     )
     for passage, key in zip(new.passages, new.vector_keys, strict=True):
         passage_terms = terms(passage.text)
@@ -554,6 +628,7 @@ def _add_document(connection: sqlite3.Connection, new: IndexedDocument) -> None:
             "places": json.dumps(place_rows(passage.places)),
             "sentences": json.dumps(passage.sentences),
             "title": passage.title,
+            "metadata": metadata,
             "text": passage.text,
             "vector": key,
             "terms": " ".join(passage_terms),

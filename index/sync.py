@@ -351,6 +351,7 @@ def _passages(document: Document, title: str, embedder: Embedder) -> list[Passag
                 sentences=stretch.sentences,
                 title=title,
                 text=text[start:end],
+                metadata=document.metadata,
             )
         )
         line += line_ends(text, start, end)

@@ -35,6 +35,11 @@ class Metadata:
     author: str = ""
     date: str = ""
 
+    @property
+    def day(self) -> str:
+        """The date without its time of day."""
+        return self.date[:10]
+
 
 @dataclass(frozen=True, slots=True)
 class Extract:
@@ -80,7 +85,7 @@ class Passage:
     `ordinal` counts the passages of the document from 0; neighbours differ by one. `line` is the line of the document
     that `start` lies in. `places` are those that the stretch touches, with offsets into the document, so that any words
     of the passage can be cited without the document at hand. `sentences` are (start, end) in the document and tile the
-    passage. `title` is the document's, for search.
+    passage. `title` is the document's, for search: the one that its file gives, which `metadata` hold, or its first line.
     """
 
     id: str
@@ -94,6 +99,7 @@ class Passage:
     sentences: tuple[tuple[int, int], ...]
     title: str
     text: str
+    metadata: Metadata = field(default_factory=Metadata)
 
     def place_label(self, offset: int) -> str:
         """The label of the place that `offset` of the document lies in; empty where there is none."""

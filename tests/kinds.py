@@ -81,7 +81,11 @@ def make_kinds(folder: Path) -> Path:
         )
     ]
     SimpleDocTemplate(
-        str(folder / "commission.pdf"), pagesize=A4, title="Report of the harbour commission", author="Edith Marlow"
+        str(folder / "commission.pdf"),
+        pagesize=A4,
+        title="Report of the harbour commission",
+        author="Edith Marlow",
+        invariant=1,
     ).build(story)
     with xlsxwriter.Workbook(folder / "costs.xlsx") as workbook:
         workbook.set_properties({"created": datetime(1932, 7, 1)})

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import llama_server
 import pytest
-from faulty_endpoint import Reply, delta, events, faulty_endpoint
+from faulty_endpoint import Reply, delta, events, faulty_endpoint, message
 from pydantic import SecretStr
 
-from assistant.answering import NO_MORE, REPEATS
+from assistant.answering import CUT_SHORT, NO_MORE, REPEATS
 from assistant.citing import NOT_FOUND
 from assistant.history import History
 from assistant.library import Library
 from assistant.settings import Endpoint
-from assistant.types import Answer, Mode, Support
+from assistant.types import Answer, Mode, Scope, Support
 from index.folder import FolderIndex
 
 SEEDS = Path(__file__).parent.parent / "seeds"
@@ -31,7 +31,9 @@ def opened(tmp_path: Path, data_dir: Path) -> Iterator[Open]:
     """Opens a library over the files given, or over the seeds, which answers through `endpoint` where there is one."""
     with ExitStack() as stack:
 
-        def open_library(files: dict[str, str] | None = None, endpoint: str | None = None) -> Library:
+        def open_library(
+            files: dict[str, str] | None = None, endpoint: str | None = None, entailment: bool = False
+        ) -> Library:
             folder = tmp_path / "folder"
             if files is None:
                 shutil.copytree(SEEDS, folder, dirs_exist_ok=True)
@@ -39,7 +41,7 @@ def opened(tmp_path: Path, data_dir: Path) -> Iterator[Open]:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_text(text, encoding="utf-8")
             index = FolderIndex.open(folder, data_dir)
-            reached = Endpoint(endpoint, SecretStr(""), "any", 60) if endpoint else None
+            reached = Endpoint(endpoint, SecretStr(""), "any", 60, entailment) if endpoint else None
             library = Library(index, History(index.home / "history.sqlite"), reached)
             stack.callback(library.close)
             library.sync()
@@ -86,6 +88,34 @@ def test_only_the_file_that_holds_the_fact_is_cited(opened: Open) -> None:  # an
     [answer] = ask(library, "How many tonnes was the apple harvest of 2021?")
     assert {citation.source for citation in answer.citations} == {"apples.txt"}
     exact(library, answer)
+
+
+def test_a_question_to_part_of_the_folder_is_answered_from_that_part_or_not_at_all(opened: Open) -> None:
+    library = opened(
+        {
+            "north/apples.txt": "The apple harvest was 4,100 tonnes. The pickers came from the coast.",
+            "south/apples.md": "---\nauthor: Ann Lee\ndate: 2022-01-10\n---\n\nThe apple harvest was 900 tonnes.",
+        }
+    )
+    question = "How many tonnes was the apple harvest?"
+    for scope, quoted in (
+        (Scope.of(["north"]), "4,100"),
+        (Scope.of(["south"]), "900"),
+        (Scope.of(since="2022"), "900"),
+    ):
+        *_, answer = library.ask(question, scope=scope)
+        assert quoted in answer.sentences[0].text
+        assert len({citation.source for citation in answer.citations}) == 1
+        assert answer.scope == scope
+        exact(library, answer)
+    [citation] = answer.citations
+    assert (citation.metadata.author, citation.metadata.date) == ("Ann Lee", "2022-01-10")
+    *_, elsewhere = library.ask("Where did the pickers come from?", scope=Scope.of(["south"]))
+    assert not elsewhere.found
+    assert all(citation.source == "south/apples.md" for citation in elsewhere.closest)
+    turn = library.history.add_question(conversation := library.history.start(), question)
+    library.history.save_answer(turn, answer)
+    assert library.history.turns(conversation)[0].answer == answer
 
 
 COOKING = {
@@ -258,6 +288,90 @@ def test_an_answer_broken_off_keeps_what_came_and_says_so(opened: Open) -> None:
     assert not answer.complete
     assert answer.notice
     assert answer.sentences[0].support in (Support.SUPPORTED, Support.QUOTED)
+
+
+def test_an_answer_cut_at_the_models_limit_keeps_what_came_and_says_so(opened: Open) -> None:
+    reply = events(
+        delta("Russia wants a guarantee that the U.S. will not deploy missiles [1]. And then"), delta("", "length")
+    )
+    with faulty_endpoint(reply) as endpoint:
+        [answer] = ask(opened(endpoint=endpoint.base_url), "What does Russia want?")
+    assert not answer.complete
+    assert answer.notice == CUT_SHORT
+    assert answer.sentences[0].citations
+
+
+WANTS = (
+    "Russia wants a guarantee that the U.S. will not deploy missiles with a large enough range to strike Russia [1]."
+)
+MEETS = " Both sides of the talks will be forced to make big concessions [1]."
+
+
+def test_a_second_opinion_is_asked_for_only_where_it_is_set(opened: Open) -> None:
+    with faulty_endpoint(said(WANTS), Reply(message("unsupported"))) as endpoint:
+        [answer] = ask(opened(endpoint=endpoint.base_url), "What does Russia want?")
+    assert len(endpoint.requests) == 1
+    assert answer.sentences[0].support is Support.SUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("opinions", "states"),
+    [
+        (("supported", "Supported."), (Support.SUPPORTED, Support.SUPPORTED)),
+        (("partly", "unsupported"), (Support.PARTLY, Support.UNSUPPORTED)),
+        (("unsupported", "I would say it is partly so"), (Support.UNSUPPORTED, Support.PARTLY)),
+        (("supported, not unsupported", "42"), (Support.SUPPORTED, Support.SUPPORTED)),
+    ],
+)
+def test_a_second_opinion_lowers_what_the_code_found(
+    opened: Open, opinions: tuple[str, str], states: tuple[Support, Support]
+) -> None:
+    with faulty_endpoint(said(WANTS, MEETS), *(Reply(message(opinion)) for opinion in opinions)) as endpoint:
+        library = opened(endpoint=endpoint.base_url, entailment=True)
+        snapshots = list(library.ask("What does Russia want?"))
+    answer = snapshots[-1]
+    assert tuple(sentence.support for sentence in answer.sentences) == states
+    assert len(endpoint.requests) == 3
+    for sentence, state in zip(answer.sentences, states, strict=True):
+        assert ("asked again" in sentence.note) == (state is not Support.SUPPORTED)
+        assert bool(sentence.citations) == (state is not Support.UNSUPPORTED)
+    assert [citation.number for citation in answer.citations] == list(range(1, len(answer.citations) + 1))
+    for snapshot in snapshots:  # no state that was shown is taken back
+        assert snapshot.sentences == answer.sentences[: len(snapshot.sentences)]
+    asked = str(endpoint.requests[1]["messages"])
+    assert "large enough range to strike Russia" in asked
+
+
+def test_a_second_opinion_never_raises_what_the_code_found(opened: Open) -> None:
+    wrong = (
+        "Russia wants a guarantee that Norway will not deploy missiles with a large enough range to strike Russia [1]."
+    )
+    with faulty_endpoint(said(wrong), Reply(message("supported"))) as endpoint:
+        [answer] = ask(opened(endpoint=endpoint.base_url, entailment=True), "What does Russia want?")
+    assert answer.sentences[0].support in (Support.PARTLY, Support.UNSUPPORTED)
+
+
+def test_without_second_opinions_from_a_failing_endpoint_the_codes_stand_and_it_is_said(opened: Open) -> None:
+    with faulty_endpoint(said(WANTS, MEETS), Reply({"error": {"message": "no"}}, status=400)) as endpoint:
+        [answer] = ask(opened(endpoint=endpoint.base_url, entailment=True), "What does Russia want?")
+    assert len(endpoint.requests) == 2
+    assert answer.complete
+    assert all(sentence.support is Support.SUPPORTED for sentence in answer.sentences)
+    assert "second check" in answer.notice
+
+
+def test_a_real_small_models_second_opinions_only_lower_its_answer(
+    opened: Open, llama: llama_server.LlamaServer
+) -> None:
+    question = "What did Sherman say about troop levels?"
+    order = list(Support)
+    library = opened(endpoint=llama.base_url)
+    [once] = ask(library, question)
+    library.close()
+    [twice] = ask(opened(endpoint=llama.base_url, entailment=True), question)
+    assert [sentence.text for sentence in once.sentences] == [sentence.text for sentence in twice.sentences]
+    for one, other in zip(once.sentences, twice.sentences, strict=True):
+        assert order.index(other.support) >= order.index(one.support)
 
 
 def test_a_model_in_a_loop_is_stopped(opened: Open) -> None:

@@ -265,6 +265,27 @@ def test_the_search_gives_the_documents_own_words_best_first(served: Served) -> 
         assert passage["line"] == 1 + served.document(passage["source"]).count("\n", 0, passage["start"])
 
 
+def test_a_question_and_a_search_can_be_put_to_a_part_of_the_folder(served: Served) -> None:
+    [source] = [file.source for file in served.library.files()]
+    found = served.http.get("/search", params={"q": WHOM, "in": source}).json()["passages"]
+    assert found == served.http.get("/search", params={"q": WHOM}).json()["passages"]
+    assert found[0]["metadata"] == {"title": "", "author": "", "date": ""}
+    asked = served.client.chat.completions.create(
+        model="footnote", messages=_messages((WHOM,)), extra_body={"scope": {"in": [source]}}
+    )
+    assert asked.choices[0].message.content == whole(served, WHOM).text
+    for part, told in (
+        ({"in": "elsewhere"}, "No document that can be asked is in elsewhere"),
+        ({"since": "x"}, "no date"),
+    ):
+        refused = served.http.get("/search", params={"q": WHOM, **part})
+        assert (refused.status_code, told in refused.json()["error"]["message"]) == (400, True)
+    with pytest.raises(openai.BadRequestError, match="leads out of the folder"):
+        served.client.chat.completions.create(
+            model="footnote", messages=_messages((WHOM,)), extra_body={"scope": {"in": ["../x"]}}
+        )
+
+
 def test_health_tells_when_the_documents_have_been_read(served: Served) -> None:
     whole(served, WHOM)
     health = served.http.get("/health").json()

@@ -197,3 +197,51 @@ def test_ctrl_c_ends_an_index_run_with_130_and_a_rerun_goes_on(run: Run, data_di
     assert run("index", str(tmp_path)).returncode == 0
     assert "Documents   300," in run("status", str(tmp_path)).stdout
     shutil.rmtree(tmp_path)
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    """A folder with the same words in two parts, one of them dated."""
+    for name, text in {
+        "old/harbour.txt": "The harbour was dredged to a depth of nine metres.",
+        "new/harbour.md": "---\ntitle: Port\nauthor: Ann Lee\ndate: 2022-03-01\n---\n\nThe harbour was dredged to twelve metres.",
+    }.items():
+        (tmp_path / "reports" / name).parent.mkdir(parents=True)
+        (tmp_path / "reports" / name).write_text(text, encoding="utf-8")
+    return tmp_path / "reports"
+
+
+def test_a_question_can_be_asked_of_a_part_of_the_folder(run: Run, reports: Path) -> None:
+    ask = ("ask", "How deep was the harbour dredged?", "--folder", str(reports))
+    assert "nine metres" in run(*ask, "--in", "old").stdout
+    assert "nine metres" in run(*ask, "--in", str(reports / "old" / "harbour.txt")).stdout
+    dated = run(*ask, "--since", "2022").stdout
+    assert "twelve metres" in dated
+    assert "nine" not in dated
+    assert "[1] new/harbour.md, line 7 (“Port”, Ann Lee, 2022-03-01)" in dated
+
+
+def test_a_part_that_is_not_there_is_said_in_a_sentence(run: Run, reports: Path) -> None:
+    ask = ("ask", "How deep was the harbour dredged?", "--folder", str(reports))
+    assert "No document that can be asked is in older." in told(run(*ask, "--in", "older"))
+    assert "leads out of the folder" in told(run(*ask, "--in", "../elsewhere"))
+    assert "Write it as 2022-01-31" in told(run(*ask, "--until", "May"))
+
+
+def test_the_index_can_lie_in_a_chroma_server(run: Run, reports: Path, chroma_server: str) -> None:
+    from chromadb import HttpClient
+
+    ask = ("ask", "How deep was the harbour dredged?", "--folder", str(reports))
+    before = {
+        collection.name for collection in HttpClient(port=int(chroma_server.rsplit(":", 1)[1])).list_collections()
+    }
+    by_option = run(*ask, "--chroma-url", chroma_server)
+    assert "metres" in by_option.stdout
+    client = HttpClient(port=int(chroma_server.rsplit(":", 1)[1]))
+    [made] = [collection for collection in client.list_collections() if collection.name not in before]
+    assert {row["source"] for row in made.get()["metadatas"] or ()} == {"old/harbour.txt", "new/harbour.md"}
+    assert run(*ask, FOOTNOTE_CHROMA_URL=chroma_server).stdout == by_option.stdout
+    assert "The Chroma server at http://127.0.0.1:9 does not answer" in told(
+        run("index", str(reports), "--chroma-url", "http://127.0.0.1:9")
+    )
+    assert "as http://localhost:8000" in told(run("index", str(reports), "--chroma-url", "localhost"))

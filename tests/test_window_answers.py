@@ -35,7 +35,7 @@ def test_a_footnote_shows_source_place_and_words_to_mouse_and_keyboard_and_goes_
         bring()
         expect(preview).to_be_visible()
         expect(preview).to_contain_text("commission.pdf")
-        expect(preview).to_contain_text("page 2 · dated 20")
+        expect(preview).to_contain_text("page 2 · dated 2000-01-01")
         expect(preview).to_contain_text(WORDS)
         page.keyboard.press("Escape")
         expect(preview).to_be_hidden()
@@ -48,7 +48,10 @@ def test_an_answer_is_copied_as_markdown_with_footnotes(window: Window, browser:
     ask(page, QUESTION).get_by_role("button", name="Copy with footnotes").click()
     expect(page.get_by_text("Copied.")).to_be_visible()
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied == f"{WORDS}[^1]\n\n[^1]: commission.pdf, page 2, line 7: “{WORDS}”\n"
+    assert (
+        copied
+        == f"{WORDS}[^1]\n\n[^1]: commission.pdf, page 2, line 7 (“Report of the harbour commission”, Edith Marlow, 2000-01-01): “{WORDS}”\n"
+    )
     context.close()
 
 

@@ -74,7 +74,6 @@ def draw_turn(desk: Desk, conversation: str, turn: Turn, *, was_going_on: bool) 
             answer,
             writing=going_on,
             aged=lambda citation: age(desk, citation),
-            dated=lambda citation: date(desk, citation),
             opened=opened if isinstance(opened, view.Opened) and opened.turn == turn.id else None,
             rating=turn.rating,
             copied=answer_markdown(answer) if answer and not going_on else "",
@@ -128,9 +127,3 @@ def age(desk: Desk, citation: Citation) -> str:
     if now is None:
         return view.GONE
     return "" if now.content_hash == citation.content_hash else view.CHANGED
-
-
-def date(desk: Desk, citation: Citation) -> str:
-    """The date that the document gives itself, as long as it is the one that was cited."""
-    now = desk.documents().get(citation.source)
-    return now.metadata.date if now and now.content_hash == citation.content_hash else ""

@@ -106,14 +106,12 @@ def turn(
     writing: bool,
     aged: Callable[[Citation], str],
     opened: Opened | None,
-    dated: Callable[[Citation], str] = lambda _: "",
     rating: Rating | None = None,
     copied: str = "",
 ) -> dict[str, Any]:
     """A question and its answer, the same way whether it is being written, complete, or read back.
 
-    `aged` gives CHANGED, GONE or nothing for a citation, `dated` the date of its document, if any. `copied` is what is
-    put on the clipboard.
+    `aged` gives CHANGED, GONE or nothing for a citation. `copied` is what is put on the clipboard.
     """
     drawn: dict[str, Any] = {
         "question": question,
@@ -125,7 +123,7 @@ def turn(
         return drawn
     at = {citation.number: index for index, citation in enumerate(answer.citations)}
     blocks = drawn["blocks"]
-    blocks += [_sentence(sentence, answer.mode, at, opened, dated) for sentence in answer.sentences]
+    blocks += [_sentence(sentence, answer.mode, at, opened) for sentence in answer.sentences]
     if writing and answer.pending:
         blocks.append({"kind": "pending", "text": answer.pending})
     if answer.complete and not answer.found:
@@ -203,7 +201,7 @@ def listing(files: Iterable[FileStatus], wanted: str, order: str) -> dict[str, A
                 "name": plain(file.source),
                 "kind": kind(file.source),
                 "size": size(file.size),
-                "date": plain(file.metadata.date)[:10],
+                "date": plain(file.metadata.day),
                 "state": file.state.value,
                 "words": _STATES[file.state],
                 "reason": plain(file.reason),
@@ -292,9 +290,7 @@ def _actions(answer: Answer | None, rating: Rating | None, copied: str) -> dict[
     }
 
 
-def _sentence(
-    sentence: Sentence, mode: Mode, at: dict[int, int], opened: Opened | None, dated: Callable[[Citation], str]
-) -> dict[str, Any]:
+def _sentence(sentence: Sentence, mode: Mode, at: dict[int, int], opened: Opened | None) -> dict[str, Any]:
     sign = _sign(sentence.support)
     return {
         "kind": "sentence",
@@ -307,7 +303,7 @@ def _sentence(
                 "at": at[citation.number],
                 "name": f"Footnote {citation.number}: {plain(citation.source)}, {where(citation)}",
                 "open": _is_open(opened, False, at[citation.number]),
-                "preview": _preview(citation, dated(citation)),
+                "preview": _preview(citation),
             }
             for citation in sentence.citations
         ],
@@ -318,11 +314,11 @@ def _sentence(
     }
 
 
-def _preview(citation: Citation, date: str) -> dict[str, str]:
-    quote = citation.quote
+def _preview(citation: Citation) -> dict[str, str]:
+    quote, day = citation.quote, plain(citation.metadata.day)
     return {
         "source": plain(citation.source),
-        "where": where(citation) + (f" · dated {plain(date)[:10]}" if date else ""),
+        "where": where(citation) + (f" · dated {day}" if day else ""),
         "quote": quote if len(quote) <= PREVIEWED else quote[: PREVIEWED - 1] + "…",
     }
 
