@@ -86,10 +86,15 @@ class Shelf:
             source = f"{path.stem} ({number}){path.suffix}"
         return source
 
+    def original(self, source: str) -> Path | None:
+        """The file that a source was read from; None when it is gone, is a link, or lies outside of the folder."""
+        path = self._folder / source
+        return path if path.is_relative_to(self._folder) and path.resolve() == path and path.is_file() else None
+
     def remove(self, source: str) -> Removed:
         """Move a file to the trash. Raises FootnoteError when there is none, or it is a link."""
-        path = self._folder / source
-        if path.resolve() != path or not path.is_relative_to(self._folder) or not path.is_file():
+        path = self.original(source)
+        if path is None:
             raise FootnoteError(f"{source} is no file of the folder. Look whether it was moved or renamed.")
         with _told(source):
             removed = Removed(secrets.token_hex(8), source, path.stat().st_size, time.time())

@@ -141,3 +141,12 @@ def test_what_a_cut_off_addition_left_behind_is_cleared_by_the_next(shelf: Shelf
     os.utime(left, (1_000_000_000, 1_000_000_000))
     shelf.add("a.txt", b"words")
     assert {path.name for path in folder.iterdir()} == {"a.txt", fresh.name}
+
+
+def test_an_original_outside_of_the_folder_is_never_handed_out(shelf: Shelf, folder: Path, tmp_path: Path) -> None:
+    (folder / "in.txt").write_text("in")
+    (tmp_path / "out.txt").write_text("out")
+    (folder / "link.txt").symlink_to(tmp_path / "out.txt")
+    assert shelf.original("in.txt") == folder / "in.txt"
+    for source in ("link.txt", "../out.txt", "gone.txt", "/etc/hostname", "../folder/in.txt"):
+        assert shelf.original(source) is None

@@ -322,19 +322,6 @@ def test_a_new_question_stops_the_answer_still_being_written_before_it(tmp_path:
     assert [t.answer.text for t in library.history.turns(conversation) if t.answer] == ["First.", "First. Second."]
 
 
-def test_an_original_outside_of_the_folder_is_never_handed_out(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (folder / "in.txt").write_text("in")
-    (tmp_path / "out.txt").write_text("out")
-    (folder / "link.txt").symlink_to(tmp_path / "out.txt")
-    desk = Desk(Gated(folder))  # type: ignore[arg-type]
-    assert desk.original("in.txt") == (folder / "in.txt").resolve()
-    assert desk.original("link.txt") is None
-    assert desk.original("../out.txt") is None
-    assert desk.original("gone.txt") is None
-
-
 # The folder is the truth, on the real library
 
 

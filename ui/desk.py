@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from assistant.errors import FootnoteError
 from assistant.history import Turn
@@ -199,12 +198,6 @@ class Desk:
             documents = {file.source: file for file in self.library.files() if file.content_hash}
             self._documents = generation, documents
         return documents
-
-    def original(self, source: str) -> Path | None:
-        """The file a source was read from; None when it is gone or no longer inside the folder."""
-        folder = self.library.folder.resolve()
-        path = (folder / source).resolve()
-        return path if path.is_relative_to(folder) and path.is_file() else None
 
     def _tend(self) -> None:
         while not self._closed.wait(TEND_EVERY):

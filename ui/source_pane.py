@@ -4,17 +4,23 @@ that were searched for, or at its beginning."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
+from assistant.errors import FootnoteError
 from assistant.footnotes import cite_document
+from assistant.grid import grid
 from assistant.history import Turn
+from assistant.library import page_spans
 from assistant.types import Citation, Document
 from ui import address, view
 from ui.answers import age, current_answer
 from ui.components import PARTS, part
 from ui.desk import Desk
 from ui.markup import label, plain
+
+PAGE, TABLE, TEXT = "Page", "Table", "Text"
 
 NOT_THERE = "The place that this address leads to is not there any more."
 
@@ -44,6 +50,7 @@ def draw_source(desk: Desk, turns: tuple[Turn, ...]) -> None:
             if isinstance(opened, view.Opened):
                 step("Previous", opened, -1, len(steps))
                 step("Next", opened, 1, len(steps))
+            form = choose_form(shown)
             draw_original(desk, shown.citation.source)
             st.button("Close", key="close-source", on_click=address.show, args=(None,))
         with st.container(key="source-body"):
@@ -53,16 +60,51 @@ def draw_source(desk: Desk, turns: tuple[Turn, ...]) -> None:
                 return
             part("source")(
                 key="source",
-                data=view.source(
-                    shown.citation,
-                    shown.document,
-                    shown.age,
-                    closest=shown.closest,
-                    context=st.session_state.get("context", view.CONTEXT),
-                ),
+                data=data_of(desk, shown, form),
                 on_more_change=show_more,
                 on_leave_change=lambda: address.show(None),
+                on_step_change=lambda: take_step(opened, len(steps)),
             )
+
+
+def choose_form(shown: Shown) -> str:
+    """How the document is shown: as the person chooses, where it has more forms than its text."""
+    document, citation = shown.document, shown.citation
+    if document is None or shown.age:
+        return TEXT
+    if page_spans(document, citation.start, citation.end):
+        form = PAGE
+    elif (found := grid(document, citation.start, citation.end)) and any(row.cited for row in found.rows):
+        form = TABLE
+    else:
+        return TEXT
+    chosen = st.segmented_control(
+        "Shown as", [form, TEXT], default=form, required=True, key=f"form-{form}", label_visibility="collapsed"
+    )
+    return chosen or form
+
+
+def data_of(desk: Desk, shown: Shown, form: str) -> dict[str, Any]:
+    """What the pane draws."""
+    citation, document, note = shown.citation, shown.document, ""
+    if document is not None and form == PAGE:
+        try:
+            return view.pages(citation, document, desk.library.pages(citation, document), closest=shown.closest)
+        except FootnoteError as error:
+            note = str(error)
+    if document is not None and form == TABLE and (found := grid(document, citation.start, citation.end)):
+        return view.table(citation, document, found, closest=shown.closest)
+    context = st.session_state.get("context", view.CONTEXT)
+    drawn = view.source(citation, document, shown.age, closest=shown.closest, context=context)
+    return drawn | {"note": drawn["note"] or note}
+
+
+def take_step(opened: view.Opened | view.Excerpt, count: int) -> None:
+    """Go to the next footnote or the one before, as a key asked."""
+    if isinstance(opened, view.Opened):
+        to = opened.at + (1 if st.session_state["source"]["step"] == "next" else -1)
+        if 0 <= to < count:
+            address.show(view.Opened(opened.turn, opened.closest, to))
 
 
 def steps_of(desk: Desk, turns: tuple[Turn, ...], opened: view.Opened | view.Excerpt) -> tuple[Citation, ...]:
@@ -95,7 +137,7 @@ def reason(desk: Desk, source: str) -> str:
 
 
 def draw_original(desk: Desk, source: str) -> None:
-    if original := desk.original(source):
+    if original := desk.library.shelf.original(source):
         st.download_button(
             "Original",
             original.read_bytes,

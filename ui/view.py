@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
+from assistant.grid import Grid
 from assistant.history import Rating
-from assistant.types import Answer, Citation, Document, FileStatus, Mode, Progress, Sentence, State, Support
+from assistant.types import (
+    Answer,
+    Citation,
+    Document,
+    FileStatus,
+    Mode,
+    PagePicture,
+    Progress,
+    Sentence,
+    State,
+    Support,
+)
 from ui.markup import plain
 
 NOT_FOUND = "The documents do not hold the answer."
+NOT_MARKED = "The words are on this page, but were not found in one certain spot; under Text they are marked."
 CHANGED = "source has changed since"
 GONE = "source no longer present"
 
@@ -63,6 +77,9 @@ _KINDS = {
     ".eml": "Mail",
     ".mbox": "Mail",
 }
+
+# Places that the text itself does not name.
+_LABELLED = frozenset({"page", "slide", "time", "message"})
 
 BY_NAME, BY_NEED, BY_DATE, BY_SIZE = "Name", "What needs a look", "Newest", "Largest"
 ORDERS = (BY_NAME, BY_NEED, BY_DATE, BY_SIZE)
@@ -142,21 +159,14 @@ def source(
     citation: Citation, document: Document | None, age: str, *, closest: bool = False, context: int = CONTEXT
 ) -> dict[str, Any]:
     """The document around the cited words; the words alone when the version they were cited from is gone."""
-    called = f"{'passage' if closest else 'footnote'} {citation.number}" if citation.number else ""
-    drawn = {
-        "name": plain(citation.source),
-        "where": " · ".join(filter(None, [where(citation) if citation.quote else "", called])),
-        "quote": citation.quote,
+    drawn = _source_head(citation, document, age, closest) | {
         "before": "",
         "after": "",
         "earlier": 0,
         "later": 0,
-        "note": "",
-        "also": [plain(name) for name in citation.also_in],
-        "identity": [citation.passage_id, citation.content_hash, citation.start, citation.end, citation.number],
+        "labels": [],
     }
-    if age or document is None or document.text[citation.start : citation.end] != citation.quote:
-        drawn["note"] = f"The {age or CHANGED}. These are the words as they were cited."
+    if drawn["note"] or document is None:
         return drawn
     first = max(0, citation.start - context)
     last = min(len(document.text), citation.end + context)
@@ -164,7 +174,74 @@ def source(
     drawn["after"] = document.text[citation.end : last]
     drawn["earlier"] = first
     drawn["later"] = len(document.text) - last
+    drawn["labels"] = [
+        {"at": _utf16(document.text[first : place.start]), "kind": place.kind, "label": plain(place.label)}
+        for place in document.places
+        if place.kind in _LABELLED and first <= place.start < last
+    ]
     return drawn
+
+
+def pages(
+    citation: Citation, document: Document, pictures: Iterable[PagePicture], *, closest: bool = False
+) -> dict[str, Any]:
+    """The pages that a citation touches, with its words marked where they were found."""
+    drawn = _source_head(citation, document, "", closest)
+    drawn["pages"] = [
+        {
+            "png": base64.b64encode(picture.png).decode("ascii"),
+            "name": f"Page {picture.number} of {plain(document.source)}",
+            "width": picture.width,
+            "height": picture.height,
+            "boxes": [[round(100 * share, 3) for share in box] for box in picture.boxes],
+        }
+        for picture in pictures
+    ]
+    if citation.quote and not all(page["boxes"] for page in drawn["pages"]):
+        drawn["note"] = NOT_MARKED
+    return drawn
+
+
+def table(citation: Citation, document: Document, found: Grid, *, closest: bool = False) -> dict[str, Any]:
+    """The rows around the cited words, in columns."""
+    drawn = _source_head(citation, document, "", closest)
+    drawn["table"] = {
+        "columns": list(found.columns),
+        "earlier": found.earlier,
+        "later": found.later,
+        "rows": [
+            {
+                "name": plain(row.name),
+                "cited": bool(citation.quote) and row.cited,
+                "cells": [
+                    {"text": cell, "cited": bool(citation.quote and row.cited and cell and cell in citation.quote)}
+                    for cell in row.cells
+                ],
+            }
+            for row in found.rows
+        ],
+    }
+    return drawn
+
+
+def _source_head(citation: Citation, document: Document | None, age: str, closest: bool) -> dict[str, Any]:
+    called = f"{'passage' if closest else 'footnote'} {citation.number}" if citation.number else ""
+    moved = age or document is None or document.text[citation.start : citation.end] != citation.quote
+    about = [where(citation) if citation.quote else "", plain(citation.metadata.day), called]
+    return {
+        "name": plain(citation.source),
+        "title": plain(citation.metadata.title),
+        "where": " · ".join(filter(None, about)),
+        "quote": citation.quote,
+        "note": f"The {age or CHANGED}. These are the words as they were cited." if moved else "",
+        "also": [plain(name) for name in citation.also_in],
+        "identity": [citation.passage_id, citation.content_hash, citation.start, citation.end, citation.number],
+    }
+
+
+def _utf16(text: str) -> int:
+    """The length of a text as scripts in the page count it."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def documents(files: Iterable[FileStatus]) -> list[dict[str, Any]]:
