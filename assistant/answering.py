@@ -219,9 +219,11 @@ def _generated(index: FolderIndex, question: str, model: ChatModel, found: _Foun
         growing = replace(growing, sentences=tuple(checked.sentences), pending=pending)
         if pending:
             yield growing
-    if stream.truncated and not notice:
-        notice = CUT_SHORT
-    yield replace(growing, pending="", notice=notice) if notice else _finished(growing, checked, found.ranked)
+    if notice:
+        yield replace(growing, pending="", notice=notice)
+    else:
+        whole = _finished(growing, checked, found.ranked)
+        yield replace(whole, notice=CUT_SHORT) if stream.truncated and checked.sentences else whole
 
 
 def _repeats(sentences: Sequence[CitedSentence]) -> bool:

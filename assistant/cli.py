@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -72,6 +73,9 @@ SinceOption = Annotated[
     str, typer.Option(metavar="DATE", help="Ask only documents of this date or later: 2022-01-31, 2022-01 or 2022.")
 ]
 UntilOption = Annotated[str, typer.Option(metavar="DATE", help="Ask only documents of this date or earlier.")]
+MoreOption = Annotated[
+    bool, typer.Option("--more", help="Print the next-best sentences as well; with --json, a list of answers.")
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -114,6 +118,7 @@ def ask(
     paths: InOption = None,
     since: SinceOption = "",
     until: UntilOption = "",
+    more: MoreOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
     chroma_url: ChromaOption = None,
 ) -> None:
@@ -125,10 +130,13 @@ def ask(
         _synced(library)
         _holding_documents(library)
         *_, answer = library.ask(question, scope=scope)
+        answers = [answer, *(_further(library, answer) if more else ())]
         if as_json:
-            _print_json(answer)
+            _print_json([asdict(given) for given in answers] if more else asdict(answer))
         else:
-            _print_answer(answer)
+            for at, given in enumerate(answers):
+                typer.echo("\n" if at else "", nl=False)
+                _print_answer(given)
         # A model's answer that broke off, or the documents' own words because the endpoint failed.
         if not answer.complete or (answer.notice and answer.mode is Mode.QUOTE):
             raise typer.Exit(1)
@@ -228,6 +236,17 @@ def serve(
         from assistant.serving import run
 
         run(chosen, host, port)
+
+
+def _further(library: Library, answer: Answer) -> Iterator[Answer]:
+    """What further sentences come near, a few at a time."""
+    from assistant.history import Turn
+
+    turns: list[Turn] = []
+    while answer.more:
+        turns.append(Turn(len(turns) + 1, answer.question if not turns else "more", answer, 0.0))
+        *_, answer = library.ask("more", turns, answer.scope)
+        yield answer
 
 
 def _folder(given: Path | None) -> Path:
@@ -341,7 +360,7 @@ def _duration(seconds: float) -> str:
 
 
 def _print_answer(answer: Answer) -> None:
-    from assistant.written import SHOWN, about, where
+    from assistant.written import SHOWN, about, offer, where
 
     if answer.notice:
         typer.echo(f"footnote: {answer.notice}", err=True)
@@ -364,6 +383,8 @@ def _print_answer(answer: Answer) -> None:
         typer.echo(f"[{citation.number}] {where(citation)}{told}")
         if answer.mode is Mode.GENERATED:
             typer.echo(f"    {_one_line(citation.quote)}")
+    if further := offer(answer):
+        typer.echo(f"\n{further}")
 
 
 def _one_line(text: str) -> str:
@@ -427,11 +448,10 @@ def _fault(outcome: Outcome) -> str:
     return "Another sentence first" if outcome.right is False else ""
 
 
-def _print_json(answer: Answer) -> None:
+def _print_json(told: object) -> None:
     import json
-    from dataclasses import asdict
 
-    sys.stdout.write(json.dumps(asdict(answer), ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
 
 
 def _print_plan(plan: SyncPlan) -> None:

@@ -83,7 +83,7 @@ class Answer:
     `found` is False when the documents do not hold the answer; `sentences` is empty then and `closest` holds the
     nearest passages, which are claimed to be near and nothing more. `complete` is False while the answer is still
     coming and for one that broke off; `notice` is a sentence for the person, such as why it broke off. `scope` is the part
-    of the folder that was asked.
+    of the folder that was asked. `more` counts further sentences of the documents that come near; "more" asks for them.
     """
 
     question: str

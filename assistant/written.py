@@ -59,6 +59,8 @@ class WrittenAnswer:
         self.grow(answer)
         if not answer.found:
             self.text += NOT_FOUND
+        if further := offer(answer):
+            self.text += f"\n\n{further} Say “more” to see {'it' if answer.more == 1 else 'them'}."
         if answer.notice:
             self.text += ("\n\n" if self.text else "") + unmarked(answer.notice)
         if answer.citations:
@@ -92,6 +94,13 @@ def where(citation: Citation) -> str:
     lines = f"line {citation.line}" if citation.line == citation.last_line else None
     parts = [citation.source, citation.place, lines or f"lines {citation.line}-{citation.last_line}"]
     return ", ".join(part for part in parts if part)
+
+
+def offer(answer: Answer) -> str:
+    """That further sentences of the documents come near, in a sentence; empty where none does."""
+    if not answer.more:
+        return ""
+    return "1 further sentence comes near." if answer.more == 1 else f"{answer.more} further sentences come near."
 
 
 def about(citation: Citation) -> str:

@@ -138,6 +138,7 @@ class Manifest:
         self._held = threading.local()
         self._idle: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
+        self._damage: object = None
         # A look first: where another process writes at length, opening need not wait for it.
         if self._version() == 0:
             with self.writing() as connection:
@@ -187,8 +188,21 @@ class Manifest:
         if held is not None:
             yield held
             return
-        with _damage_is_told(self.path), self._lent() as connection:
+        with self._damage_is_told(), self._lent() as connection:
             yield connection
+
+    @contextmanager
+    def _damage_is_told(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.DatabaseError, zlib.error) as fault:
+            code = getattr(fault, "sqlite_errorcode", 0) & 0xFF
+            torn = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+            # SQLite gives back what a column holds; that text is no text is found by Python.
+            if torn or isinstance(fault, zlib.error) or "Could not decode to UTF-8" in str(fault):
+                self._damage = fault
+                raise ManifestDamaged(self.path, fault) from fault
+            raise
 
     @contextmanager
     def _lent(self) -> Iterator[sqlite3.Connection]:
@@ -244,8 +258,15 @@ class Manifest:
         if value != self.complete:
             self.put("complete", "1" if value else "0")
 
+    @property
+    def damaged(self) -> bool:
+        """Whether damage has been come upon since it was opened."""
+        return self._damage is not None
+
     def check(self) -> None:
-        """Go through the file's structure. Raises ManifestDamaged."""
+        """Go through the file's structure. Raises ManifestDamaged, also for what was come upon before."""
+        if self._damage is not None:
+            raise ManifestDamaged(self.path, self._damage)
         (verdict,) = self._rows("PRAGMA quick_check(1)")[0]
         if verdict != "ok":
             raise ManifestDamaged(self.path, verdict)
@@ -312,10 +333,12 @@ class Manifest:
         if not rows:
             return None
         content_hash, text, places, metadata, notices = rows[0]
+        with self._damage_is_told():
+            text = zlib.decompress(text)
         return Document(
             source=source,
             content_hash=content_hash,
-            text=zlib.decompress(text).decode("utf-8", "surrogatepass"),
+            text=text.decode("utf-8", "surrogatepass"),
             places=places_from(json.loads(places)),
             metadata=metadata_from(json.loads(metadata)),
             notices=tuple(json.loads(notices)),
@@ -354,7 +377,7 @@ class Manifest:
         documents: Sequence[IndexedDocument] = (),
         removed: Sequence[str] = (),
         files: Sequence[FileRow] = (),
-        forgotten: Sequence[str] = (),
+        forgotten: Iterable[str] = (),
     ) -> None:
         """One step from old to new: `documents` take the place of whatever their sources had, the documents of the
         sources `removed` go, the rows `files` are kept and those of the sources `forgotten` dropped. Ids that Chroma
@@ -419,6 +442,9 @@ class Manifest:
             (source, first, 2**62 if last is None else last),
         )
         return tuple(map(_passage, rows))
+
+    def passage_count(self) -> int:
+        return int(self._rows("SELECT count(*) FROM passages")[0][0])
 
     def passage_ids(self) -> set[str]:
         return {row[0] for row in self._rows("SELECT id FROM passages")}
@@ -503,16 +529,6 @@ class Manifest:
     def clear_strays(self, ids: Iterable[str]) -> None:
         with self.writing() as connection:
             connection.executemany("DELETE FROM strays WHERE id = ?", ((id_,) for id_ in ids))
-
-
-@contextmanager
-def _damage_is_told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.DatabaseError as fault:
-        if getattr(fault, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise ManifestDamaged(path, fault) from fault
-        raise
 
 
 def _condition(scope: Scope) -> tuple[str, list[str]]:

@@ -66,6 +66,19 @@ def test_json_cites_the_very_characters_of_the_file(run: Run) -> None:
     assert all(sentence["support"] == "quoted" for sentence in answer["sentences"])
 
 
+def test_the_next_best_sentences_are_offered_and_given_on_demand(run: Run) -> None:
+    question = "What did Sherman say about troop levels?"
+    first = json.loads(run("ask", "--json", question).stdout)
+    assert first["more"] > 0
+    assert f"{first['more']} further sentences come near." in run("ask", question).stdout
+    answers = json.loads(run("ask", "--json", "--more", question).stdout)
+    assert answers[0] == first
+    quotes = [sentence["text"] for answer in answers for sentence in answer["sentences"]]
+    assert len(quotes) == len(set(quotes)) >= len(first["sentences"]) + first["more"]
+    assert answers[-1]["more"] == 0
+    assert all(quote in run("ask", "--more", question).stdout for quote in quotes if "\n" not in quote)
+
+
 def test_the_same_question_four_times_cites_the_same(run: Run) -> None:
     assert len({run("ask", "--json", "What does Russia want?").stdout for _ in range(4)}) == 1
 
