@@ -23,7 +23,19 @@ from assistant.errors import EndpointUnreachable, FootnoteError
 from assistant.history import History, Turn
 from assistant.library import Library
 from assistant.settings import Settings
-from assistant.types import Answer, Citation, Document, FileStatus, Mode, Progress, Sentence, State, Support
+from assistant.types import (
+    EVERYTHING,
+    Answer,
+    Citation,
+    Document,
+    FileStatus,
+    Mode,
+    Progress,
+    Scope,
+    Sentence,
+    State,
+    Support,
+)
 from index.types import SyncPlan
 from ui import desk as desks
 from ui import launch, view
@@ -251,7 +263,7 @@ class Gated:
     def suggestions(self) -> Iterator[str]:
         return iter(())
 
-    def ask(self, question: str, _: Sequence[Turn]) -> Iterator[Answer]:
+    def ask(self, question: str, _: Sequence[Turn], scope: Scope) -> Iterator[Answer]:
         first = Answer(question, Mode.QUOTE, True, (Sentence("First.", (), Support.QUOTED),), complete=False)
         yield first
         self.reached.set()
@@ -390,7 +402,7 @@ def test_an_answer_not_found_while_documents_are_still_unread_says_so(tmp_path: 
     conversation = library.history.start()
     turn = library.history.add_question(conversation, "q")
     for all_read, notice in ((False, TOO_EARLY), (True, "")):
-        writing = Writing(library, turn, "q", (), lambda all_read=all_read: all_read)  # type: ignore[arg-type]
+        writing = Writing(library, turn, "q", (), EVERYTHING, lambda all_read=all_read: all_read)  # type: ignore[arg-type]
         until(lambda writing=writing: writing.done)
         assert (writing.answer.found, writing.answer.notice) == (False, notice)
 

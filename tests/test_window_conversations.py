@@ -61,14 +61,14 @@ def test_a_conversation_is_found_by_words_of_its_answer_and_exported(window: Win
 
 def test_a_link_to_a_footnote_opens_its_source_at_the_words(window: Window, page: Page) -> None:
     page.goto(window.url)
-    turn = ask(page, "How deep was the harbour dredged?")
+    turn = ask(page, "Who saved the cat of the ship?")
     turn.get_by_role("button", name="Footnote 1:").first.click()
     expect(page.locator("mark")).to_be_in_viewport()
     link = page.url
     assert "&f=1" in link
     page.goto("about:blank")
     page.goto(link)
-    expect(page.locator("mark")).to_contain_text("nine metres")
+    expect(page.locator("mark")).to_contain_text("cook of the dredger")
     expect(page.locator("mark")).to_be_in_viewport()
     page.get_by_role("button", name="Close", exact=True).click()
     expect(page.locator("mark")).to_have_count(0)
@@ -76,4 +76,21 @@ def test_a_link_to_a_footnote_opens_its_source_at_the_words(window: Window, page
 
     page.goto(link.replace("&f=1", "&f=99"))
     expect(page.get_by_text("The place that this address leads to is not there any more.")).to_be_visible()
-    expect(page.locator(".turn")).to_contain_text("nine metres")
+    expect(page.locator(".turn")).to_contain_text("cook of the dredger")
+
+
+def test_a_question_is_asked_of_chosen_files_only_and_says_so(window: Window, page: Page) -> None:
+    page.goto(window.url)
+    page.get_by_role("button", name="All documents").click()
+    box = page.get_by_role("combobox", name="Ask only these files and folders")
+    box.fill("interview")
+    page.get_by_role("option", name="interview.vtt").click()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Only documents in interview.vtt")).to_be_visible()
+    turn = ask(page, "How deep was the harbour dredged?")
+    expect(turn).to_contain_text("Asked of documents in interview.vtt")
+    expect(turn).to_contain_text("The documents do not hold the answer.")
+    turn.get_by_role("button", name="Ask again").click()
+    expect(turn).to_have_attribute("aria-busy", "false")
+    expect(turn).to_contain_text("Asked of documents in interview.vtt")

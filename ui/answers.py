@@ -9,7 +9,7 @@ import streamlit as st
 from assistant.errors import FootnoteError
 from assistant.exporting import answer_markdown
 from assistant.history import Rating, Turn
-from assistant.types import Answer, Citation
+from assistant.types import EVERYTHING, Answer, Citation, Scope
 from ui import address, view
 from ui.components import part
 from ui.desk import STOPPED, Desk
@@ -27,7 +27,7 @@ def draw_turns(desk: Desk, conversation: str, turns: tuple[Turn, ...]) -> None:
         )
 
 
-def ask(desk: Desk, conversation: str, question: str) -> None:
+def ask(desk: Desk, conversation: str, question: str, scope: Scope = EVERYTHING) -> None:
     """Store the question, begin its answer, and show both. A question that cannot be stored stays on the page."""
     history = desk.library.history
     try:
@@ -35,19 +35,19 @@ def ask(desk: Desk, conversation: str, question: str) -> None:
             conversation = history.start()
         turn = history.add_question(conversation, question)
     except FootnoteError as error:
-        st.session_state.unsent = (question, str(error))
+        st.session_state.unsent = (question, scope, str(error))
     else:
         st.session_state.pop("unsent", None)
-        desk.write(conversation, turn, question)
+        desk.write(conversation, turn, question, scope)
         address.turn_to(conversation)
 
 
 def draw_unsent(desk: Desk, conversation: str) -> None:
     if "unsent" in st.session_state:
-        question, problem = st.session_state.unsent
+        question, scope, problem = st.session_state.unsent
         part("turn")(key="unsent", data=view.turn(question, None, writing=False, aged=lambda _: "", opened=None))
         st.error(label(problem))
-        st.button("Ask again", key="ask-unsent", on_click=ask, args=(desk, conversation, question))
+        st.button("Ask again", key="ask-unsent", on_click=ask, args=(desk, conversation, question, scope))
 
 
 def draw_turn(desk: Desk, conversation: str, turn: Turn, *, was_going_on: bool) -> None:
@@ -104,12 +104,18 @@ def do(desk: Desk, conversation: str, turn: Turn, act: dict[str, Any]) -> None:
     """What a person did below an answer."""
     match act:
         case {"what": "again"}:
-            desk.write(conversation, turn.id, turn.question)
+            desk.write(conversation, turn.id, turn.question, scope_of(desk, turn))
         case {"what": "edit", "text": str(text)} if text.strip():
-            ask(desk, conversation, text.strip())
+            ask(desk, conversation, text.strip(), scope_of(desk, turn))
         case {"what": "rate", "rated": "good" | "bad" | "" as rated, "note": str(note)}:
             rating = Rating(rated == "good", note.strip()[: view.NOTE_LENGTH]) if rated else None
             desk.library.history.rate(turn.id, rating)
+
+
+def scope_of(desk: Desk, turn: Turn) -> Scope:
+    """The part of the folder that a question was asked of."""
+    answer = current_answer(desk, turn)
+    return answer.scope if answer else EVERYTHING
 
 
 def is_being_written(desk: Desk, turn: Turn) -> bool:

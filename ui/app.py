@@ -20,7 +20,8 @@ from ui.components import PARTS, part
 from ui.conversations import draw_conversations
 from ui.desk import Desk
 from ui.library_view import draw_library
-from ui.markup import label
+from ui.markup import label, plain
+from ui.scope_picker import draw_scope
 from ui.source_pane import draw_source
 
 SYNC_EVERY = 1.0
@@ -66,8 +67,9 @@ def draw(desk: Desk) -> None:
         draw_welcome(desk)
     draw_turns(desk, conversation, turns)
     draw_source(desk, turns)
-    if question := st.chat_input("Ask the documents", key="question"):
-        ask(desk, conversation, question)
+    scope = draw_scope(desk)
+    if question := st.chat_input(f"Ask the documents {plain(str(scope))}".strip(), key="question"):
+        ask(desk, conversation, question, scope)
         st.rerun()
 
 

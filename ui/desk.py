@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from assistant.errors import FootnoteError
 from assistant.history import Turn
 from assistant.library import Library
-from assistant.types import Answer, FileStatus, Mode, Progress, SyncReport
+from assistant.types import EVERYTHING, Answer, FileStatus, Mode, Progress, Scope, SyncReport
 
 STOPPED = "You stopped this answer."
 TOO_EARLY = "Not all documents had been read when this was answered. Ask again when the indexing is done."
@@ -49,7 +49,13 @@ class Writing:
     """An answer on its way. `answer` is what has come so far; `done` turns True once and for all."""
 
     def __init__(
-        self, library: Library, turn: int, question: str, earlier: Sequence[Turn], catch_up: Callable[[], bool]
+        self,
+        library: Library,
+        turn: int,
+        question: str,
+        earlier: Sequence[Turn],
+        scope: Scope,
+        catch_up: Callable[[], bool],
     ) -> None:
         self._library = library
         self._catch_up = catch_up
@@ -57,8 +63,9 @@ class Writing:
         self._turn = turn
         self._question = question
         self._earlier = tuple(earlier)
+        self._scope = scope
         self._lock = threading.Lock()
-        self.answer = Answer(question, Mode.QUOTE, found=True, complete=False)
+        self.answer = Answer(question, Mode.QUOTE, found=True, complete=False, scope=scope)
         self.done = False
         self.saved = False
         threading.Thread(target=self._write, name=f"answer-{turn}", daemon=True).start()
@@ -71,7 +78,7 @@ class Writing:
         saved_at = time.monotonic()
         try:
             self._all_read = self._catch_up()
-            for answer in self._library.ask(self._question, self._earlier):
+            for answer in self._library.ask(self._question, self._earlier, self._scope):
                 with self._lock:
                     if self.done:
                         return
@@ -172,13 +179,16 @@ class Desk:
             self._syncing.join()
         return not self.sync.running and self.library.plan().empty
 
-    def write(self, conversation: str, turn: int, question: str) -> None:
-        """Begin to answer a question that the history holds; one still being answered in its conversation is stopped."""
+    def write(self, conversation: str, turn: int, question: str, scope: Scope = EVERYTHING) -> None:
+        """Begin to answer a question that the history holds, from a part of the folder or all of it.
+
+        One still being answered in its conversation is stopped.
+        """
         earlier = [past for past in self.library.history.turns(conversation) if past.id < turn]
         for past in earlier:
             if (writing := self.writing(past.id)) and not writing.done:
                 writing.stop()
-        begun = Writing(self.library, turn, question, earlier, self.catch_up)
+        begun = Writing(self.library, turn, question, earlier, scope, self.catch_up)
         with self._lock:
             self._writings = {
                 key: writing for key, writing in self._writings.items() if not (writing.done and writing.saved)

@@ -132,6 +132,7 @@ def turn(
     """
     drawn: dict[str, Any] = {
         "question": question,
+        "asked": f"Asked of documents {plain(str(answer.scope))}" if answer and not answer.scope.is_everything else "",
         "writing": writing,
         "blocks": [],
         "actions": None if writing else _actions(answer, rating, copied),

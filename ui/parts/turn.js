@@ -81,7 +81,13 @@ function listed(item) {
 }
 
 const builders = {
-  question: (block) => element("div", { class: "asked" }, element("h2", { class: "question", dir: "auto" }, block.text)),
+  question: (block) =>
+    element(
+      "div",
+      { class: "asked" },
+      element("h2", { class: "question", dir: "auto" }, block.text),
+      block.asked ? element("p", { class: "scope" }, block.asked) : null,
+    ),
   waiting: (block) => element("p", { class: "waiting", role: "status" }, block.text),
   plain: (block) => element("p", { class: "plain" }, block.text),
   // Words not yet checked against the documents look unlike those that are.
@@ -257,7 +263,7 @@ const drawn = new WeakMap();
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".turn");
   const preview = previewing(root, parentElement.querySelector(".preview"));
-  const blocks = [{ kind: "question", text: data.question }, ...data.blocks];
+  const blocks = [{ kind: "question", text: data.question, asked: data.asked }, ...data.blocks];
   if (data.writing && data.blocks.length === 0) blocks.push({ kind: "waiting", text: "Reading the documents…" });
   if (data.actions) blocks.push({ kind: "actions", ...data.actions });
   const before = drawn.get(root) ?? { texts: [], open: "" };
