@@ -92,6 +92,12 @@ def _growing(
         yield from _generated(index, question, model, best)
 
 
+def answered_by(index: FolderIndex, question: str) -> str:
+    """The source whose sentence answers a question best; empty where the folder holds no answer. Raises IndexDamaged."""
+    found = _found(index, _readings(question, (), None)[0], EVERYTHING)
+    return found.ranked[0].passage.source if found.answers else ""
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
     """What the folder holds for one reading of a question: passages, their sentences in order, and whether one of them
