@@ -82,6 +82,12 @@ class Library:
 
         watch(self._index, on_report, on_error, stop)
 
+    def occasions(self, stop: Event) -> Iterator[None]:
+        """At once, and whenever the index may be behind its folder, until `stop` is set: when to sync."""
+        from index.watching import occasions
+
+        return occasions(self._index, stop)
+
     def files(self) -> tuple[FileStatus, ...]:
         """Every file of the folder, and what became of it."""
         return self._index.files()

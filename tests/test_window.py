@@ -37,7 +37,6 @@ from assistant.types import (
     Support,
 )
 from index.types import SyncPlan
-from ui import desk as desks
 from ui import launch, view
 from ui.desk import STOPPED, TOO_EARLY, Desk, Writing
 from ui.markup import label, plain
@@ -351,7 +350,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def untended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody looks at the folder between questions."""
-    monkeypatch.setattr(desks, "TEND_EVERY", 3600)
+    monkeypatch.setattr(Library, "occasions", lambda *_: iter(()))
 
 
 @pytest.fixture
