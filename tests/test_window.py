@@ -240,7 +240,6 @@ def test_progress_is_a_share_between_nothing_and_all(made: Progress | None, shar
 class Gated:
     """A library whose answer waits at a gate after its first words, and then fails or ends."""
 
-    asked_to_sync = False
     generation = 0
 
     def __init__(self, folder: Path, fault: Exception | None = None) -> None:
@@ -249,6 +248,9 @@ class Gated:
         self.gate = threading.Event()
         self.reached = threading.Event()
         self.fault = fault
+
+    def occasions(self, _: threading.Event) -> Iterator[None]:
+        return iter(())
 
     def plan(self) -> SyncPlan:
         return SyncPlan()
