@@ -373,8 +373,12 @@ class Manifest:
         return {key: np.frombuffer(vector, "<f4") for key, vector in rows}
 
     def drop_unused_vectors(self) -> None:
-        with self.writing() as connection:
-            connection.execute("DELETE FROM vectors WHERE key NOT IN (SELECT vector FROM passages)")
+        """Drop the embeddings that no passage uses; at once where nothing that can be found has changed since."""
+        generation = self.get("generation")
+        if generation != self.get("swept"):
+            with self.writing() as connection:
+                connection.execute("DELETE FROM vectors WHERE key NOT IN (SELECT vector FROM passages)")
+                connection.execute("INSERT OR REPLACE INTO meta VALUES ('swept', ?)", (generation or "",))
 
     # Passages
 
