@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -73,6 +73,9 @@ SinceOption = Annotated[
     str, typer.Option(metavar="DATE", help="Ask only documents of this date or later: 2022-01-31, 2022-01 or 2022.")
 ]
 UntilOption = Annotated[str, typer.Option(metavar="DATE", help="Ask only documents of this date or earlier.")]
+MoreOption = Annotated[
+    bool, typer.Option("--more", help="Print the next-best sentences as well; with --json, a list of answers.")
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -115,9 +118,7 @@ def ask(
     paths: InOption = None,
     since: SinceOption = "",
     until: UntilOption = "",
-    more: Annotated[
-        bool, typer.Option("--more", help="Print the next-best sentences as well; with --json, a list of answers.")
-    ] = False,
+    more: MoreOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
     chroma_url: ChromaOption = None,
 ) -> None:
@@ -133,7 +134,8 @@ def ask(
         if as_json:
             _print_json([asdict(given) for given in answers] if more else asdict(answer))
         else:
-            for given in answers:
+            for at, given in enumerate(answers):
+                typer.echo("\n" if at else "", nl=False)
                 _print_answer(given)
         # A model's answer that broke off, or the documents' own words because the endpoint failed.
         if not answer.complete or (answer.notice and answer.mode is Mode.QUOTE):
@@ -144,6 +146,9 @@ def ask(
 def index(
     folder: FolderArgument = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and do nothing.")] = False,
+    removed: Annotated[
+        bool, typer.Option("--removed", help="Confirm that documents which went all at once were removed on purpose.")
+    ] = False,
     chroma_url: ChromaOption = None,
 ) -> None:
     """Bring the index in step with the folder."""
@@ -151,7 +156,11 @@ def index(
         if dry_run:
             _print_plan(library.plan())
         else:
-            _print_report(_with_progress(library.sync))
+            report = _with_progress(library.sync)
+            if removed and report.gone:
+                library.forget_gone()
+                report = replace(report, gone=0)
+            _print_report(report)
             unreadable = sum(file.state is State.UNREADABLE for file in library.files())
             if unreadable:
                 files = "1 file" if unreadable == 1 else f"{unreadable} files"
@@ -314,8 +323,7 @@ def _synced(library: Library) -> None:
     except IndexBusy:
         typer.echo("Another Footnote keeps this folder's index; the answer is from what it has indexed.", err=True)
         return
-    for source, reason in report.failed:
-        typer.echo(f"Not read: {source}: {reason}", err=True)
+    _print_failed(report)
 
 
 def _with_progress(work: Callable[[Callable[[Progress], None]], SyncReport]) -> SyncReport:
@@ -473,8 +481,18 @@ def _print_report(report: SyncReport) -> None:
     }
     done = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "no documents"
     typer.echo(f"{done}; {report.embedded} passages embedded, {report.reused} reused, {report.seconds:.1f} s.")
+    _print_failed(report)
+
+
+def _print_failed(report: SyncReport) -> None:
     for source, reason in report.failed:
         typer.echo(f"Not read: {source}: {reason}", err=True)
+    if report.gone:
+        typer.echo(
+            f"{report.gone} documents, more than half of all, went from the folder at once. If a drive is not mounted, "
+            "mount it: nothing is embedded again. If you removed them, say so with 'footnote index --removed FOLDER'.",
+            err=True,
+        )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from index.embedding import Vectors
-from index.errors import IndexBusy, IndexDamaged
+from index.errors import IndexBusy, IndexDamaged, IndexUnwritable
 from index.scope import Scope, first_day, last_day
 from index.terms import terms
 from index.titles import name_words
@@ -74,6 +74,7 @@ CREATE TABLE strays (id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 SCHEMA_VERSION = 5
 
+_REFUSED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 # SQLite's default bound on the variables of one statement, in builds older than 3.32.
 _VARIABLES = 900
 # Passages are added so many at a time, and texts compressed in pieces of so many characters.
@@ -216,6 +217,11 @@ class Manifest:
             if torn or isinstance(fault, zlib.error) or "Could not decode to UTF-8" in str(fault):
                 self._damage = fault
                 raise ManifestDamaged(self.path, fault) from fault
+            if code in _REFUSED:
+                raise IndexUnwritable(
+                    f"The index in {self.path} cannot be written ({fault}). See that the disk is not full and that you "
+                    "may write there, and try again."
+                ) from fault
             raise
 
     @contextmanager
@@ -386,8 +392,12 @@ class Manifest:
         return {key: np.frombuffer(vector, "<f4") for key, vector in rows}
 
     def drop_unused_vectors(self) -> None:
-        with self.writing() as connection:
-            connection.execute("DELETE FROM vectors WHERE key NOT IN (SELECT vector FROM passages)")
+        """Drop the embeddings that no passage uses; at once where nothing that can be found has changed since."""
+        generation = self.get("generation")
+        if generation != self.get("swept"):
+            with self.writing() as connection:
+                connection.execute("DELETE FROM vectors WHERE key NOT IN (SELECT vector FROM passages)")
+                connection.execute("INSERT OR REPLACE INTO meta VALUES ('swept', ?)", (generation or "",))
 
     # Passages
 

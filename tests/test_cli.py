@@ -102,6 +102,20 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(run: Run, tmp_path: 
         assert result.stdout == "add     a.txt\n"
 
 
+def test_documents_that_went_all_at_once_are_told_of_until_it_is_confirmed(run: Run, tmp_path: Path) -> None:
+    for number in range(8):
+        (tmp_path / f"{number}.txt").write_text(f"Report {number} is about the engine.")
+    assert "went from the folder" not in run("index", str(tmp_path)).stderr
+    for number in range(7):
+        (tmp_path / f"{number}.txt").unlink()
+    for _ in range(2):
+        result = run("index", str(tmp_path))
+        assert result.returncode == 0
+        assert "7 documents, more than half of all, went from the folder at once" in result.stderr
+    assert "went from" not in run("index", "--removed", str(tmp_path)).stderr
+    assert "went from" not in run("index", str(tmp_path)).stderr
+
+
 def test_status_lists_what_is_not_read_with_the_reason(run: Run, tmp_path: Path) -> None:
     (tmp_path / "good.txt").write_text("A sentence about apples.")
     (tmp_path / "program.exe").write_bytes(b"MZ\0\0")
@@ -138,6 +152,14 @@ def test_a_folder_that_is_not_there_is_told_in_a_sentence(run: Run, tmp_path: Pa
     assert f"There is no folder {missing}" in told(run("ask", "-f", str(missing), "Who?"))
     assert f"There is no folder {missing}" in told(run(str(missing)))
     assert "is a file" in told(run("index", str(SEED)))
+
+
+def test_a_data_folder_that_cannot_be_made_is_told_in_a_sentence(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "in the way").write_text("")
+    for words in (("ask", "Who?"), ("index",), ("status",)):
+        errors = told(run(*words, FOOTNOTE_DATA_DIR=str(tmp_path / "in the way")))
+        assert "cannot be written (Not a directory)" in errors
+        assert errors.count("\n") == 1
 
 
 def test_an_empty_folder_is_told_in_a_sentence(run: Run, tmp_path: Path) -> None:
