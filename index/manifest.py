@@ -103,13 +103,29 @@ class IndexedDocument:
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A passage with what ranking needs: its terms and those of it and its neighbours, each with the title's, and unit
-    vectors of the passage, shape (dimensions,), and of its sentences, shape (sentences, dimensions)."""
+    vectors of the passage, shape (dimensions,), and of its sentences, shape (sentences, dimensions).
 
-    passage: Passage
-    terms: list[str]
-    window: list[str]
+    Terms are one text, each with a space of its own on either side, which is searched faster than a list. The passage
+    itself is made when it is asked for: most candidates are not.
+    """
+
+    row: Sequence[Any]
+    terms: str
+    window: str
     vector: Vectors
     sentence_vectors: Vectors
+
+    @property
+    def source(self) -> str:
+        return str(self.row[_NAMES.index("source")])
+
+    @property
+    def start(self) -> int:
+        return int(self.row[_NAMES.index("start")])
+
+    @property
+    def passage(self) -> Passage:
+        return _passage(self.row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,9 +436,9 @@ class Manifest:
             passage = np.frombuffer(vector, "<f4")
             found.append(
                 Candidate(
-                    passage=_passage(columns),
-                    terms=f"{title} {own}".split(),
-                    window=f"{title} {before or ''} {own} {after or ''}".split(),
+                    row=columns,
+                    terms=_apart(title, own),
+                    window=_apart(title, before, own, after),
                     vector=passage,
                     sentence_vectors=np.frombuffer(sentences, "<f2").reshape(-1, len(passage)).astype(np.float32),
                 )
@@ -556,6 +572,12 @@ def _condition(scope: Scope) -> tuple[str, list[str]]:
         parts.append("d.first_day <> '' AND d.first_day <= ?")
         values.append(last_day(scope.until))
     return " AND ".join(parts), values
+
+
+def _apart(*texts: str | None) -> str:
+    """Terms with single spaces between them, each with a space on either side."""
+    joined = " ".join(text for text in texts if text)
+    return f" {joined.replace(' ', '  ')} " if joined else ""
 
 
 def vector_key(fingerprint: str, passage: Passage) -> bytes:
