@@ -75,9 +75,7 @@ class KeptVectors:
     def nearest(self, vector: Vectors, limit: int) -> list[str]:
         with self._manifest.snapshot():
             if (generation := self._manifest.generation) != self._generation:
-                pages = list(self._manifest.all_passages(2000))
-                self._ids = [passage.id for passages, _ in pages for passage in passages]
-                self._vectors = np.concatenate([vectors for _, vectors in pages]) if pages else self._vectors[:0]
+                self._ids, self._vectors = self._manifest.vectors_in(EVERYTHING)
                 self._generation = generation
         return nearest_of(self._ids, self._vectors, vector, limit)
 
