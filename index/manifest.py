@@ -108,13 +108,29 @@ class IndexedDocument:
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A passage with what ranking needs: its terms and those of it and its neighbours, each with the title's, and unit
-    vectors of the passage, shape (dimensions,), and of its sentences, shape (sentences, dimensions)."""
+    vectors of the passage, shape (dimensions,), and of its sentences, shape (sentences, dimensions).
 
-    passage: Passage
-    terms: list[str]
-    window: list[str]
+    Terms are one text, each with a space of its own on either side, which is searched faster than a list. The passage
+    itself is made when it is asked for: most candidates are not.
+    """
+
+    row: Sequence[Any]
+    terms: str
+    window: str
     vector: Vectors
     sentence_vectors: Vectors
+
+    @property
+    def source(self) -> str:
+        return str(self.row[_NAMES.index("source")])
+
+    @property
+    def start(self) -> int:
+        return int(self.row[_NAMES.index("start")])
+
+    @property
+    def passage(self) -> Passage:
+        return _passage(self.row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,9 +459,9 @@ class Manifest:
             passage = np.frombuffer(vector, "<f4")
             found.append(
                 Candidate(
-                    passage=_passage(columns),
-                    terms=f"{title} {own}".split(),
-                    window=f"{title} {before or ''} {own} {after or ''}".split(),
+                    row=columns,
+                    terms=_apart(title, own),
+                    window=_apart(title, before, own, after),
                     vector=passage,
                     sentence_vectors=np.frombuffer(sentences, "<f2").reshape(-1, len(passage)).astype(np.float32),
                 )
@@ -511,6 +527,14 @@ class Manifest:
         if not question:
             return []
         match = " OR ".join('"' + term.replace('"', '""') + '"' for term in question)
+        if scope.is_everything:
+            # The best are cut out before anything else of them is read; twice as many, so that ties fall inside.
+            rows = self._rows(
+                "SELECT p.id FROM (SELECT rowid, rank FROM passage_terms WHERE passage_terms MATCH ? ORDER BY rank LIMIT ?)"
+                " AS best JOIN passages p ON p.number = best.rowid ORDER BY best.rank, p.id LIMIT ?",
+                (match, 2 * limit, limit),
+            )
+            return [row[0] for row in rows]
         within, values = _condition(scope)
         rows = self._rows(
             "SELECT p.id FROM passage_terms JOIN passages p ON p.number = passage_terms.rowid"
@@ -583,6 +607,12 @@ def _condition(scope: Scope) -> tuple[str, list[str]]:
         parts.append("d.first_day <> '' AND d.first_day <= ?")
         values.append(last_day(scope.until))
     return " AND ".join(parts), values
+
+
+def _apart(*texts: str | None) -> str:
+    """Terms with single spaces between them, each with a space on either side."""
+    joined = " ".join(text for text in texts if text)
+    return f" {joined.replace(' ', '  ')} " if joined else ""
 
 
 def vector_key(fingerprint: str, passage: Passage) -> bytes:
