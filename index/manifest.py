@@ -23,6 +23,7 @@ import numpy as np
 
 from index.embedding import Vectors
 from index.errors import IndexBusy, IndexDamaged, IndexUnwritable
+from index.packing import PackedText, unpacked
 from index.scope import Scope, first_day, last_day
 from index.terms import terms
 from index.titles import name_words
@@ -77,9 +78,8 @@ SCHEMA_VERSION = 5
 _REFUSED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 # SQLite's default bound on the variables of one statement, in builds older than 3.32.
 _VARIABLES = 900
-# Passages are added so many at a time, and texts compressed in pieces of so many characters.
+# Passages are added so many at a time.
 _ROWS = 500
-_PIECE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +96,11 @@ class FileRow:
 
 @dataclass(frozen=True, slots=True)
 class IndexedDocument:
-    """A document, its passages, and the key of each passage's embedding. `indexed_at` is seconds since the epoch."""
+    """A document, its passages, and the key of each passage's embedding. `indexed_at` is seconds since the epoch. The
+    text is beside the document and not in it, since a large one would fill the memory."""
 
     document: Document
+    text: PackedText
     title: str
     passages: Sequence[Passage]
     vector_keys: Sequence[bytes]
@@ -370,11 +372,11 @@ class Manifest:
             return None
         content_hash, text, places, metadata, notices = rows[0]
         with self._damage_is_told():
-            text = zlib.decompress(text)
+            text = unpacked(text)
         return Document(
             source=source,
             content_hash=content_hash,
-            text=text.decode("utf-8", "surrogatepass"),
+            text=text,
             places=places_from(json.loads(places)),
             metadata=metadata_from(json.loads(metadata)),
             notices=tuple(json.loads(notices)),
@@ -676,14 +678,12 @@ def place_rows(places: Iterable[Place]) -> list[list[Any]]:
 
 def _add_document(connection: sqlite3.Connection, new: IndexedDocument, on_rows: Callable[[], None]) -> None:
     document = new.document
-    text = _compressed(document.text)
     about = (
         metadata := json.dumps(metadata_fields(document.metadata)),
         json.dumps(document.notices),
         json.dumps(place_rows(document.places)),
     )
-    text_key = hashlib.sha256(b"\0".join([*(part.encode() for part in about), text])).hexdigest()
-    connection.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?, ?, ?)", (text_key, *about, text))
+    text_key = _add_text(connection, about, new.text)
     title_terms = " ".join(terms(new.title or name_words(document.source)))
     connection.execute(
         "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -732,13 +732,19 @@ def _add_passage(connection: sqlite3.Connection, passage: Passage, key: bytes, m
     )
 
 
-def _compressed(text: str) -> bytes:
-    """The text in UTF-8, compressed; encoded in pieces, since a large one would lie in memory once more."""
-    packer = zlib.compressobj(1)
-    packed = [
-        packer.compress(text[at : at + _PIECE].encode("utf-8", "surrogatepass")) for at in range(0, len(text), _PIECE)
-    ]
-    return b"".join([*packed, packer.flush()])
+def _add_text(connection: sqlite3.Connection, about: Sequence[str], text: PackedText) -> str:
+    """Keep a text with what is told of it, unless it is kept; its key."""
+    digest = hashlib.sha256("".join(f"{part}\0" for part in about).encode())
+    for part in text.kept():
+        digest.update(part)
+    key = digest.hexdigest()
+    added = connection.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?, ?, zeroblob(?))", (key, *about, text.size))
+    if added.rowcount and text.size:
+        # Part by part: bound to the statement, the whole would lie in memory twice more.
+        with connection.blobopen("texts", "text", added.lastrowid or 0) as blob:
+            for part in text.kept():
+                blob.write(part)
+    return key
 
 
 # The rows of a document that were added last, and what full-text search is given of passages `p`.

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from texts import texts
 
+from index.packing import PackedText, unpacked
 from index.passages import Passages
 from index.splitting import split
 from index.types import Document, Place
@@ -34,6 +35,11 @@ def test_every_passage_has_its_documents_words_line_and_places(text: str, starts
         for number, at in enumerate(sorted(at for at in starts if at < len(text)), 1)
     )
     document, passages = passages_of(text, places)
+    before = list(passages)
+    bare, packed = passages.pack()
+    assert bare.text == ""
+    assert list(passages) == before
+    assert unpacked(b"".join(packed.kept())) == text
     assert "".join(passage.text for passage in passages) == (text if text.strip() else "")
     for ordinal, passage in enumerate(passages):
         assert passage.ordinal == ordinal
@@ -53,3 +59,16 @@ def test_passages_are_had_by_their_number_from_either_end_and_no_other() -> None
     assert passages[1:3] == list(passages)[1:3]
     with pytest.raises(IndexError):
         passages[len(passages)]
+
+
+@pytest.mark.parametrize("piece", [1, 3, 1000])
+def test_any_stretch_of_a_packed_text_is_that_of_the_text(piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("index.packing._PIECE", piece)
+    text = "A ‘text’ with 👩‍👩‍👧‍👦 and e\u0301, twenty."
+    packed = PackedText(text)
+    for start in range(len(text)):
+        for end in range(start, len(text) + 1):
+            assert packed[start:end] == text[start:end]
+    kept = b"".join(packed.kept())
+    assert len(kept) == packed.size
+    assert unpacked(kept) == text
