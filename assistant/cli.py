@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperGroup
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from assistant.settings import Settings
     from assistant.types import Answer, Progress, SyncReport
     from index.types import SyncPlan
+
+
+_Done = TypeVar("_Done")
 
 
 class _Commands(TyperGroup):
@@ -191,6 +194,23 @@ def status(folder: FolderArgument = None, chroma_url: ChromaOption = None) -> No
                 typer.echo(f"{file.state.value:<11} {file.source}: {file.reason}")
 
 
+@app.command()
+def doctor(folder: FolderArgument = None, chroma_url: ChromaOption = None) -> None:
+    """Examine all that is kept of the folder, mend it, and say what was found."""
+    with _told(), _library(folder, chroma_url) as library:
+        found = _with_progress(library.examine)
+        for sentence in found:
+            typer.echo(sentence)
+        files = library.files()
+        indexed = sum(file.state is State.INDEXED for file in files)
+        passages = sum(file.passages for file in files)
+        conversations = len(library.history.conversations())
+        typer.echo(
+            f"{'Mended' if found else 'All is well'}: {indexed} documents in {passages} passages, "
+            f"{conversations} conversations."
+        )
+
+
 @app.command(name="eval")
 def evaluate(
     file: Annotated[
@@ -324,7 +344,7 @@ def _synced(library: Library) -> None:
     _print_failed(report)
 
 
-def _with_progress(work: Callable[[Callable[[Progress], None]], SyncReport]) -> SyncReport:
+def _with_progress(work: Callable[[Callable[[Progress], None]], _Done]) -> _Done:
     """Do the work under a progress bar on stderr, which goes away at the end; none where stderr is no terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn

@@ -13,9 +13,10 @@ import json
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, astuple, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +65,15 @@ CREATE VIRTUAL TABLE passage_terms USING fts5 (
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab (passage_terms, 'row');
 
 -- A passage's embedding (float32) and those of its sentences (float16, one after another), by the hash of what was
--- embedded.
-CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL, sentences BLOB NOT NULL) WITHOUT ROWID;
+-- embedded. `sum` is the CRC-32 of the three: all else can be compared with what it was made of.
+CREATE TABLE vectors (
+    key BLOB PRIMARY KEY, vector BLOB NOT NULL, sentences BLOB NOT NULL, sum INTEGER NOT NULL
+) WITHOUT ROWID;
 
 -- Ids that Chroma may hold although no passage has them: written before Chroma is, cleared after it is cleaned.
 CREATE TABLE strays (id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _REFUSED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 # SQLite's default bound on the variables of one statement, in builds older than 3.32.
@@ -142,10 +145,12 @@ class Manifest:
         # A look first: where another process writes at length, opening need not wait for it.
         if self._version() == 0:
             with self.writing() as connection:
-                if self._version() == 0:
+                if self._version() == 0 and not self._tables():
                     for statement in _statements(_SCHEMA):
                         connection.execute(statement)
                     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        if self._version() in (0, SCHEMA_VERSION) and self._tables() != _tables_made():
+            raise ManifestDamaged(path, "its tables are not those that were made")
 
     def close(self) -> None:
         """Close the connections that no thread is using."""
@@ -251,6 +256,81 @@ class Manifest:
         if verdict != "ok":
             raise ManifestDamaged(self.path, verdict)
 
+    def check_whole(self, remade: Callable[[Document], IndexedDocument]) -> None:
+        """Compare all that is kept with what it was made of, but for what the folder says of files; `remade` indexes a
+        kept text again. Raises ManifestDamaged."""
+        try:
+            fault = self._fault(remade)
+        except (ManifestDamaged, IndexUnwritable):
+            raise
+        # Whatever a damaged value may raise where it is read.
+        except (sqlite3.DatabaseError, zlib.error, ValueError, TypeError, KeyError) as error:
+            fault = f"{type(error).__name__}: {error}"
+        if fault:
+            raise ManifestDamaged(self.path, fault)
+
+    def _fault(self, remade: Callable[[Document], IndexedDocument]) -> str:
+        (verdict,) = self._rows("PRAGMA integrity_check(1)")[0]
+        if verdict != "ok" or self._version() != SCHEMA_VERSION:
+            return str(verdict)
+        with self._connected() as connection:
+            for key, vector, sentences, held in connection.execute("SELECT key, vector, sentences, sum FROM vectors"):
+                if _sum(key, vector, sentences) != held:
+                    return "an embedding was altered"
+            for key, *about, text in connection.execute("SELECT key, metadata, notices, places, text FROM texts"):
+                if _text_key(about, text) != key:
+                    return "a text was altered"
+        documents = self._rows("SELECT source, text, passages, title_terms, first_day, last_day FROM documents")
+        for source, _, *about in documents:
+            document = self.document(source)
+            if document is None:
+                return f"the text of {source} is missing"
+            new = remade(document)
+            if about != [*_document_row(new)]:
+                return f"what is noted of {source} was altered"
+            kept = self._rows(
+                f"SELECT {', '.join(_WRITTEN)} FROM passages WHERE source = ? ORDER BY ordinal", (source,)
+            )
+            if kept != [tuple(row.values()) for row in _passage_rows(new)]:
+                return f"the passages of {source} were altered"
+        ((passages,),) = self._rows("SELECT count(*) FROM passages")
+        ((texts,),) = self._rows("SELECT count(*) FROM texts")
+        if passages != sum(row[2] for row in documents) or texts != len({row[1] for row in documents}):
+            return "something is kept of documents that are not there"
+        return ""
+
+    def make_terms_anew(self) -> None:
+        """Fill the search index again from the passages."""
+        with self.writing() as connection:
+            connection.execute("INSERT INTO passage_terms (passage_terms) VALUES ('delete-all')")
+            connection.execute(
+                "INSERT INTO passage_terms (rowid, terms)"
+                " SELECT p.number, d.title_terms || ' ' || p.terms FROM passages p JOIN documents d USING (source)"
+            )
+
+    def forget_files(self) -> None:
+        """Note nothing of any file, so that the next sync looks into each."""
+        with self.writing() as connection:
+            connection.execute("DELETE FROM files")
+
+    def take_vectors(self, path: Path) -> None:
+        """Keep the embeddings of another manifest, however damaged: those that can be read and are whole."""
+        other = sqlite3.connect(path)
+        try:
+            rows = other.execute("SELECT key, vector, sentences, sum FROM vectors")
+            while some := rows.fetchmany(_VARIABLES):
+                with self.writing() as connection:
+                    connection.executemany(
+                        "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)", (row for row in some if _is_whole(*row))
+                    )
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
+            return  # what comes after is embedded again
+        finally:
+            other.close()
+
+    def _tables(self) -> set[tuple[str, str]]:
+        return set(self._rows(_TABLES))
+
     def _version(self) -> int:
         return int(self._rows("PRAGMA user_version")[0][0])
 
@@ -337,7 +417,9 @@ class Manifest:
             for key, vector, of_sentences in zip(keys, vectors, sentences, strict=True)
         )
         with self.writing() as connection:
-            connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", rows)
+            connection.executemany(
+                "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)", ((*row, _sum(*row)) for row in rows)
+            )
 
     def kept_vectors(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
         """The passage embeddings kept under `keys`, by key."""
@@ -519,6 +601,8 @@ def _damage_is_told(path: Path) -> Iterator[None]:
                 "there, and try again."
             ) from fault
         raise
+    except UnicodeDecodeError as fault:  # SQLite's own message quotes damaged bytes
+        raise ManifestDamaged(path, "its tables cannot be read") from fault
 
 
 def _condition(scope: Scope) -> tuple[str, list[str]]:
@@ -551,6 +635,7 @@ _NAMES = (
     *("places", "sentences", "title", "metadata", "text"),
 )
 _COLUMNS = ", ".join(_NAMES)
+_WRITTEN = (*_NAMES, "vector", "terms", "term_count")
 
 
 def _prefixed(table: str) -> str:
@@ -597,53 +682,55 @@ def place_rows(places: Iterable[Place]) -> list[list[Any]]:
     return [list(astuple(place)) for place in places]
 
 
-def _add_document(connection: sqlite3.Connection, new: IndexedDocument) -> None:
-    document = new.document
-    text = zlib.compress(document.text.encode("utf-8", "surrogatepass"), 1)
-    about = (
-        metadata := json.dumps(metadata_fields(document.metadata)),
+def _text_row(document: Document) -> tuple[str, list[str | bytes]]:
+    """The key of a document's text, and the other columns."""
+    about = [
+        json.dumps(metadata_fields(document.metadata)),
         json.dumps(document.notices),
         json.dumps(place_rows(document.places)),
-    )
-    text_key = hashlib.sha256(b"\0".join([*(part.encode() for part in about), text])).hexdigest()
-    connection.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?, ?, ?)", (text_key, *about, text))
-    title_terms = " ".join(terms(new.title or name_words(document.source)))
-    connection.execute(
-        "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            document.source,
-            document.content_hash,
-            text_key,
-            new.indexed_at,
-            len(new.passages),
-            title_terms,
-            first_day(document.metadata.day),
-            last_day(document.metadata.day),
-        ),
-    )
+    ]
+    text = zlib.compress(document.text.encode("utf-8", "surrogatepass"), 1)
+    return _text_key(about, text), [*about, text]
+
+
+def _text_key(about: Sequence[str], text: bytes) -> str:
+    return hashlib.sha256(b"\0".join([*(part.encode() for part in about), text])).hexdigest()
+
+
+def _document_row(new: IndexedDocument) -> tuple[int, str, str, str]:
+    """The columns of a document from `passages` on."""
+    title_terms = " ".join(terms(new.title or name_words(new.document.source)))
+    day = new.document.metadata.day
+    return len(new.passages), title_terms, first_day(day), last_day(day)
+
+
+def _passage_rows(new: IndexedDocument) -> Iterator[dict[str, Any]]:
+    """The columns of each passage but its number, as `_WRITTEN` names them."""
+    metadata = json.dumps(metadata_fields(new.document.metadata))
     for passage, key in zip(new.passages, new.vector_keys, strict=True):
         passage_terms = terms(passage.text)
-        row = {
-            "id": passage.id,
-            "source": passage.source,
-            "content_hash": passage.content_hash,
-            "ordinal": passage.ordinal,
-            "start": passage.start,
-            '"end"': passage.end,
-            "line": passage.line,
-            "places": json.dumps(place_rows(passage.places)),
-            "sentences": json.dumps(passage.sentences),
-            "title": passage.title,
-            "metadata": metadata,
-            "text": passage.text,
-            "vector": key,
-            "terms": " ".join(passage_terms),
-            "term_count": len(passage_terms),
-        }
-        statement = f"INSERT INTO passages ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
-        number = connection.execute(statement, tuple(row.values())).lastrowid
+        values = (
+            *(passage.id, passage.source, passage.content_hash, passage.ordinal, passage.start, passage.end),
+            *(passage.line, json.dumps(place_rows(passage.places)), json.dumps(passage.sentences), passage.title),
+            *(metadata, passage.text, key, " ".join(passage_terms), len(passage_terms)),
+        )
+        yield dict(zip(_WRITTEN, values, strict=True))
+
+
+def _add_document(connection: sqlite3.Connection, new: IndexedDocument) -> None:
+    document = new.document
+    text_key, text_row = _text_row(document)
+    connection.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?, ?, ?)", (text_key, *text_row))
+    row = _document_row(new)
+    connection.execute(
+        "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (document.source, document.content_hash, text_key, new.indexed_at, *row),
+    )
+    for passage in _passage_rows(new):
+        statement = f"INSERT INTO passages ({', '.join(passage)}) VALUES ({', '.join('?' * len(passage))})"
+        number = connection.execute(statement, tuple(passage.values())).lastrowid
         connection.execute(
-            "INSERT INTO passage_terms (rowid, terms) VALUES (?, ?)", (number, f"{title_terms} {row['terms']}")
+            "INSERT INTO passage_terms (rowid, terms) VALUES (?, ?)", (number, f"{row[1]} {passage['terms']}")
         )
     connection.executemany("DELETE FROM strays WHERE id = ?", ((passage.id,) for passage in new.passages))
 
@@ -663,6 +750,27 @@ def _remove_document(connection: sqlite3.Connection, source: str) -> None:
         "DELETE FROM texts WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM documents WHERE text = ?1)",
         held,
     )
+
+
+def _sum(key: bytes, vector: bytes, sentences: bytes) -> int:
+    return zlib.crc32(sentences, zlib.crc32(vector, zlib.crc32(key)))
+
+
+def _is_whole(key: object, vector: object, sentences: object, held: object) -> bool:
+    parts = (key, vector, sentences)
+    return all(isinstance(part, bytes) for part in parts) and _sum(*parts) == held  # type: ignore[arg-type]
+
+
+# But for the tables that FTS5 makes for itself, whose form is SQLite's.
+_TABLES = "SELECT name, coalesce(sql, '') FROM sqlite_master WHERE name NOT LIKE 'passage\\_terms\\_%' ESCAPE '\\'"
+
+
+@cache
+def _tables_made() -> set[tuple[str, str]]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for statement in _statements(_SCHEMA):
+            connection.execute(statement)
+        return set(connection.execute(_TABLES))
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -34,7 +34,7 @@ from index.manifest import FileRow, IndexedDocument, Manifest, vector_key
 from index.reading import Reader, ReadingBroken
 from index.scanning import FoundFile, Scan, content_hash, is_settled, scan, stat_of
 from index.splitting import split
-from index.store import PAGE, PassageStore
+from index.store import PAGE, PassageStore, stored_about
 from index.titles import title_of
 from index.types import Document, Passage, Progress, State, SyncPlan, SyncReport, line_ends
 
@@ -181,6 +181,31 @@ def mend(manifest: Manifest, store: PassageStore) -> int:
     return len(extra) + len(missing)
 
 
+def unlike(manifest: Manifest, store: PassageStore) -> int:
+    """How many passages Chroma lacks, has too many, or holds otherwise than the manifest says."""
+    wanted: dict[str, tuple[bytes, Vectors]] = {}
+    for passages, vectors in manifest.all_passages(PAGE):
+        for passage, vector in zip(passages, vectors, strict=True):
+            wanted[passage.id] = _digest(passage.text, stored_about(passage)), vector
+    differing = 0
+    for id_, text, about, vector in store.rows():
+        digest, kept = wanted.pop(id_, (b"", vector))
+        differing += digest != _digest(text, about) or not np.allclose(vector, kept, atol=1e-6)
+    return differing + len(wanted)
+
+
+def _digest(text: str | None, about: Mapping[str, object] | None) -> bytes:
+    return hashlib.sha256(repr((text, sorted((about or {}).items()))).encode("utf-8", "surrogatepass")).digest()
+
+
+def divided(document: Document, embedder: Embedder) -> IndexedDocument:
+    """The document as it is to be indexed: cut into passages, with the keys of their embeddings."""
+    title = title_of(document.text, document.metadata)
+    passages = _passages(document, title, embedder)
+    keys = [vector_key(embedder.fingerprint, passage) for passage in passages]
+    return IndexedDocument(document, title, passages, keys, time.time())
+
+
 def passage_id(source: str, digest: str, start: int, end: int) -> str:
     """The same passage of the same version of the same document has the same id on every machine."""
     return hashlib.sha256(f"{source}\0{digest}\0{start}\0{end}".encode()).hexdigest()[:32]
@@ -215,12 +240,10 @@ class _Apply:
             self.step((), [source for source in (file.source, change.old_source) if source], [row])
             self._tracker.done(file)
             return
-        title = title_of(document.text, document.metadata)
-        passages = _passages(document, title, self._embedder)
-        keys = [vector_key(self._embedder.fingerprint, passage) for passage in passages]
+        indexed = divided(document, self._embedder)
         row = FileRow(file.source, stat, file.size, document.content_hash, State.INDEXED)
-        self._group.append(_New(change, IndexedDocument(document, title, passages, keys, time.time()), row))
-        self._gathered += len(passages)
+        self._group.append(_New(change, indexed, row))
+        self._gathered += len(indexed.passages)
         if self._gathered >= _GROUP:
             self.flush()
 

@@ -150,6 +150,21 @@ def test_a_folder_that_is_not_there_is_told_in_a_sentence(run: Run, tmp_path: Pa
     assert "is a file" in told(run("index", str(SEED)))
 
 
+def test_the_doctor_says_what_was_damaged_and_mends_it(run: Run, data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("The apples in the orchard are red.")
+    run("index", str(tmp_path))
+    well = run("doctor", str(tmp_path))
+    assert well.returncode == 0
+    assert well.stdout == "All is well: 1 documents in 1 passages, 0 conversations.\n"
+    (manifest,) = data_dir.glob(f"folders/{tmp_path.name}-*/index-*/manifest.sqlite")
+    manifest.write_bytes(manifest.read_bytes().replace(b"orchard are red", b"orchard are raw"))
+    mended = run("doctor", str(tmp_path))
+    assert mended.returncode == 0
+    assert "The index was damaged" in mended.stdout
+    assert mended.stdout.endswith("Mended: 1 documents in 1 passages, 0 conversations.\n")
+    assert "are red. [1]" in run("ask", "-f", str(tmp_path), "What colour are the apples in the orchard?").stdout
+
+
 def test_a_data_folder_that_cannot_be_made_is_told_in_a_sentence(run: Run, tmp_path: Path) -> None:
     (tmp_path / "in the way").write_text("")
     for words in (("ask", "Who?"), ("index",), ("status",)):
