@@ -92,6 +92,12 @@ def _growing(
         yield from _generated(index, question, model, best)
 
 
+def answered_by(index: FolderIndex, question: str) -> str:
+    """The source whose sentence answers a question best; empty where the folder holds no answer. Raises IndexDamaged."""
+    found = _found(index, _readings(question, (), None)[0], EVERYTHING)
+    return found.ranked[0].passage.source if found.answers else ""
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
     """What the folder holds for one reading of a question: passages, their sentences in order, and whether one of them
@@ -213,9 +219,11 @@ def _generated(index: FolderIndex, question: str, model: ChatModel, found: _Foun
         growing = replace(growing, sentences=tuple(checked.sentences), pending=pending)
         if pending:
             yield growing
-    if stream.truncated and not notice:
-        notice = CUT_SHORT
-    yield replace(growing, pending="", notice=notice) if notice else _finished(growing, checked, found.ranked)
+    if notice:
+        yield replace(growing, pending="", notice=notice)
+    else:
+        whole = _finished(growing, checked, found.ranked)
+        yield replace(whole, notice=CUT_SHORT) if stream.truncated and checked.sentences else whole
 
 
 def _repeats(sentences: Sequence[CitedSentence]) -> bool:

@@ -76,6 +76,9 @@ SinceOption = Annotated[
     str, typer.Option(metavar="DATE", help="Ask only documents of this date or later: 2022-01-31, 2022-01 or 2022.")
 ]
 UntilOption = Annotated[str, typer.Option(metavar="DATE", help="Ask only documents of this date or earlier.")]
+MoreOption = Annotated[
+    bool, typer.Option("--more", help="Print the next-best sentences as well; with --json, a list of answers.")
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -118,9 +121,7 @@ def ask(
     paths: InOption = None,
     since: SinceOption = "",
     until: UntilOption = "",
-    more: Annotated[
-        bool, typer.Option("--more", help="Print the next-best sentences as well; with --json, a list of answers.")
-    ] = False,
+    more: MoreOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
     chroma_url: ChromaOption = None,
 ) -> None:
@@ -136,7 +137,8 @@ def ask(
         if as_json:
             _print_json([asdict(given) for given in answers] if more else asdict(answer))
         else:
-            for given in answers:
+            for at, given in enumerate(answers):
+                typer.echo("\n" if at else "", nl=False)
                 _print_answer(given)
         # A model's answer that broke off, or the documents' own words because the endpoint failed.
         if not answer.complete or (answer.notice and answer.mode is Mode.QUOTE):

@@ -2,6 +2,7 @@
 
 FootnoteError
 ├── QuestionsUnusable        a file of questions, or of an earlier evaluation, cannot be read as such
+├── NameTaken                a file of that name is in the folder already
 ├── HistoryUnusable          the stored conversations can be neither read nor written
 └── EndpointError            the chat endpoint gave no answer
     ├── EndpointUnreachable  nothing answers at the address
@@ -20,6 +21,10 @@ from index.errors import FootnoteError as FootnoteError  # offered to the window
 
 class HistoryUnusable(FootnoteError):
     """The file with the conversations can be neither read nor written, or is of a newer version."""
+
+
+class NameTaken(FootnoteError):
+    """A file of that name is in the folder already."""
 
 
 class QuestionsUnusable(FootnoteError):

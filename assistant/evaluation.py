@@ -8,7 +8,10 @@ A file of questions holds one JSON object a line:
 
 `expect` are the words that an answer must hold, all of a list; ` | ` stands between wordings of which one will do. They
 are compared as search terms, so case, marks and word endings do not count. `source` is the file that must be cited, by
-its path in the folder.
+its path in the folder. `note` is for people and counts for nothing.
+
+Answers that a person rated make such a file. A good answer must go on citing the words it cited first, or go on finding
+none. Of a bad one only the question is known, and the person's note: what to expect is for the person to write in.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from assistant.errors import QuestionsUnusable
+from assistant.history import Rated
 from assistant.library import Library
 from assistant.types import Answer, Sentence, Support
 from index.terms import terms
@@ -33,7 +37,7 @@ EXAMPLE = Path(__file__).with_name("seed_questions.jsonl")
 """Thirty questions about the seeds: twenty that they answer, ten that they do not."""
 
 _RETRIEVED = 10
-_KEYS = frozenset({"question", "expect", "source", "answerable"})
+_KEYS = frozenset({"question", "expect", "source", "answerable", "note"})
 
 Wording = tuple[str, ...]
 """The search terms of a few words, in order."""
@@ -130,6 +134,12 @@ def read_cases(path: Path) -> tuple[Case, ...]:
     return tuple(cases)
 
 
+def rated_cases(rated: Sequence[Rated]) -> str:
+    """Rated answers as a file of questions; where a question was rated more than once, the last rating counts."""
+    lines = {one.answer.question: json.dumps(_rated_case(one), ensure_ascii=False) + "\n" for one in rated}
+    return "".join(lines.values())
+
+
 def evaluate(library: Library, cases: Sequence[Case]) -> Iterator[Outcome]:
     """Ask each question, by itself, and say what became of it. Raises IndexDamaged."""
     for case in cases:
@@ -211,6 +221,8 @@ def _case(read: Any) -> Case:
     question, source, answerable = read.get("question"), read.get("source", ""), read.get("answerable", True)
     if not isinstance(question, str) or not question.strip():
         raise ValueError("'question' is missing or is no text.")
+    if not isinstance(read.get("note", ""), str):
+        raise ValueError("'note' must be text.")
     if not isinstance(source, str):
         raise ValueError("'source' must be the path of one file in the folder.")
     if not isinstance(answerable, bool):
@@ -225,6 +237,20 @@ def _case(read: Any) -> Case:
     if not answerable and (expect or source):
         raise ValueError("a question that is not answerable has neither 'expect' nor 'source'.")
     return Case(question, expect, source, answerable)
+
+
+def _rated_case(rated: Rated) -> dict[str, Any]:
+    answer, rating = rated.answer, rated.rating
+    case: dict[str, Any] = {"question": answer.question}
+    if rating.good and not answer.found:
+        case["answerable"] = False
+    elif rating.good and answer.citations:
+        words = answer.citations[0].quote.replace(" | ", " ")  # a bar would part two wordings
+        if terms(words):
+            case["expect"] = words
+        case["source"] = answer.citations[0].source
+    said = ("good" if rating.good else "bad") + (f": {rating.note}" if rating.note else "")
+    return {**case, "note": said}
 
 
 def _rank(case: Case, hits: Sequence[Hit]) -> int | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from assistant.types import Citation
 from index.sentences import trimmed
-from index.types import Passage
+from index.types import Document, Passage
 
 
 def cite(passage: Passage, start: int, end: int, number: int = 0) -> Citation:
@@ -37,6 +37,24 @@ def cite(passage: Passage, start: int, end: int, number: int = 0) -> Citation:
 def cite_whole(passage: Passage, number: int = 0) -> Citation:
     """The citation of all of a passage."""
     return cite(passage, passage.start, passage.end, number)
+
+
+def cite_document(document: Document, start: int, end: int) -> Citation:
+    """The citation of a stretch of a document at hand, which no answer made."""
+    place = document.place(start)
+    return Citation(
+        number=0,
+        source=document.source,
+        start=start,
+        end=end,
+        quote=document.text[start:end],
+        place=place.label if place else "",
+        line=document.line(start),
+        last_line=document.line(max(start, end - 1)),
+        passage_id="",
+        content_hash=document.content_hash,
+        metadata=document.metadata,
+    )
 
 
 class Numbering:

@@ -7,6 +7,7 @@ import secrets
 import sqlite3
 import threading
 import time
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -22,8 +23,7 @@ TITLE_LENGTH = 80
 ANSWER_VERSION = 1
 """Version of the stored form of an answer; grows when a field changes its meaning, or one is added that has no default."""
 
-SCHEMA_VERSION = 1
-SCHEMA = """
+_SCHEMA = """
     CREATE TABLE conversation (
         id TEXT PRIMARY KEY,
         title TEXT NOT NULL DEFAULT '',
@@ -39,6 +39,19 @@ SCHEMA = """
     );
     CREATE INDEX turn_of_conversation ON turn (conversation, id);
 """
+# A rating keeps the answer that it was given to: when the question is asked again, the new answer has none.
+_RATINGS = """
+    CREATE TABLE rating (
+        turn INTEGER PRIMARY KEY REFERENCES turn (id) ON DELETE CASCADE,
+        good INTEGER NOT NULL,
+        note TEXT NOT NULL,
+        answer TEXT NOT NULL,
+        rated_at REAL NOT NULL
+    );
+"""
+_STEPS = (_SCHEMA, _RATINGS)
+SCHEMA_VERSION = len(_STEPS)
+"""Version of the file; each of the steps takes it from one version to the next."""
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -54,6 +67,23 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """A conversation that holds the words looked for, and a question or sentence of it that holds one; empty where only
+    the title does."""
+
+    conversation: Conversation
+    excerpt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """What a person thinks of an answer: whether it is good, and why, which may be empty."""
+
+    good: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """A question and what came of it: None when no answer was begun, an incomplete one when it broke off."""
 
@@ -61,6 +91,15 @@ class Turn:
     question: str
     answer: Answer | None
     asked_at: float
+    rating: Rating | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """An answer as it was when it was rated; one to the same question may have taken its place since."""
+
+    answer: Answer
+    rating: Rating
 
 
 class History:
@@ -115,16 +154,48 @@ class History:
             ).fetchall()
         return tuple(Conversation(*row) for row in rows)
 
+    def search(self, words: str) -> tuple[Found, ...]:
+        """The conversations that hold every one of the words in their title, questions or answers, the one last written
+        to first. Case and marks on letters do not count."""
+        wanted = _folded(words).split()
+        with self._transaction() as database:
+            rows = database.execute(
+                "SELECT conversation, question FROM turn UNION ALL"
+                " SELECT conversation, json_extract(value, '$.text') FROM turn, json_each(answer, '$.sentences')"
+                " WHERE json_valid(answer)"
+            ).fetchall()
+        said: dict[str, list[str]] = {}
+        for conversation, text in rows:
+            said.setdefault(conversation, []).append(text or "")
+        found = []
+        for conversation in self.conversations():
+            texts = said.get(conversation.id, [])
+            folded = [_folded(text) for text in texts]
+            everything = " ".join([_folded(conversation.title), *folded])
+            if all(word in everything for word in wanted):
+                held = [sum(word in text for word in wanted) for text in folded]
+                best = max(range(len(texts)), key=held.__getitem__, default=None)
+                found.append(Found(conversation, texts[best] if best is not None and held[best] else ""))
+        return tuple(found)
+
     def turns(self, conversation: str) -> tuple[Turn, ...]:
         """The turns of a conversation in the order they were asked; none for an id that is not known."""
         with self._transaction() as database:
             rows = database.execute(
-                "SELECT id, question, answer, asked_at FROM turn WHERE conversation = ? ORDER BY id",
+                "SELECT id, question, turn.answer, asked_at, good, note FROM turn"
+                " LEFT JOIN rating ON rating.turn = turn.id AND rating.answer = turn.answer"
+                " WHERE conversation = ? ORDER BY id",
                 (_storable(conversation),),
             ).fetchall()
         return tuple(
-            Turn(turn, question, None if stored is None else _restored(question, stored), asked_at)
-            for turn, question, stored, asked_at in rows
+            Turn(
+                turn,
+                question,
+                None if stored is None else _restored(question, stored),
+                asked_at,
+                None if good is None else Rating(bool(good), note),
+            )
+            for turn, question, stored, asked_at, good, note in rows
         )
 
     def add_question(self, conversation: str, question: str) -> int:
@@ -156,6 +227,29 @@ class History:
                 "UPDATE conversation SET updated = ? WHERE id = (SELECT conversation FROM turn WHERE id = ?)",
                 (time.time(), turn),
             )
+
+    def rate(self, turn: int, rating: Rating | None) -> None:
+        """Keep what a person thinks of a turn's answer, in place of what was kept of it before; None takes it back.
+
+        Nothing happens where there is no answer.
+        """
+        with self._transaction() as database:
+            database.execute("DELETE FROM rating WHERE turn = ?", (turn,))
+            if rating is not None:
+                database.execute(
+                    "INSERT INTO rating SELECT id, ?, ?, answer, ? FROM turn WHERE id = ? AND answer IS NOT NULL",
+                    (rating.good, _storable(rating.note), time.time(), turn),
+                )
+
+    def rated(self) -> tuple[Rated, ...]:
+        """Every answer that was rated, the one rated first at the head."""
+        with self._transaction() as database:
+            rows = database.execute(
+                "SELECT question, rating.answer, good, note FROM rating JOIN turn ON turn.id = turn ORDER BY rated_at"
+            ).fetchall()
+        return tuple(
+            Rated(_restored(question, stored), Rating(bool(good), note)) for question, stored, good, note in rows
+        )
 
     def rename(self, conversation: str, title: str) -> None:
         """Give a conversation another title; an empty one changes nothing."""
@@ -195,16 +289,16 @@ class History:
             database.execute("BEGIN IMMEDIATE")
             version = database.execute("PRAGMA user_version").fetchone()[0]
             tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
-            if tables and not {"conversation", "turn", "turn_of_conversation"} <= tables:
-                raise _damage("its tables are missing")
+            if tables and (not version or not {"conversation", "turn", "turn_of_conversation"} <= tables):
+                raise _damage("its tables are not those that were made")
             if version > SCHEMA_VERSION:
                 raise HistoryUnusable(
                     f"The conversations in {self.path} were written by a newer Footnote. Update Footnote to read them."
                 )
-            if not tables:
-                for statement in SCHEMA.split(";\n"):
+            for step in _STEPS[version:]:
+                for statement in step.split(";\n"):
                     database.execute(statement)
-                database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             database.execute("COMMIT")
         except BaseException:
             database.close()
@@ -250,7 +344,7 @@ def _take_over(damaged: Path, database: sqlite3.Connection) -> int:
     to what is damaged."""
     other = sqlite3.connect(damaged)
     try:
-        for table in ("conversation", "turn"):
+        for table in ("conversation", "turn", "rating"):
             for order in ("ASC", "DESC"):
                 # The rows of each, since one that is damaged may break a rule of the table.
                 for row in _readable(other, f"SELECT * FROM {table} NOT INDEXED ORDER BY rowid {order}"):
@@ -284,6 +378,12 @@ def _is_damage(error: Exception) -> bool:
 def _storable(text: str) -> str:
     """The text without lone surrogates, which SQLite's UTF-8 cannot hold."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _folded(text: str) -> str:
+    """The text without what a person who looks for it may leave out: capitals, and marks on letters."""
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join("".join(letter for letter in parts if not unicodedata.combining(letter)).split())
 
 
 def _title(question: str) -> str:

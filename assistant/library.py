@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from pathlib import Path
+import hashlib
+from collections.abc import Callable, Generator, Iterator, Sequence, Set
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
 from threading import Event
 
 from assistant.answering import answer
 from assistant.errors import FootnoteError
+from assistant.footnotes import cite
 from assistant.history import History, Turn
 from assistant.settings import Endpoint, Settings
+from assistant.shelf import Shelf
+from assistant.suggesting import suggestions
 from assistant.types import EVERYTHING, Answer, Citation, Document, FileStatus, Progress, Scope, SyncReport
+from index.errors import SourceUnreadable
 from index.folder import FolderIndex
+from index.pages import PagePicture, picture
+from index.terms import terms
 from index.types import Hit, SyncPlan
+
+_PICTURES_KEPT = 8  # so that a click beside an open page does not draw it again
+_PAGES = 3  # words that run on over more are shown at their beginning
 
 
 class Library:
@@ -22,6 +34,8 @@ class Library:
         self._index = index
         self._endpoint = endpoint
         self.history = history
+        self.shelf = Shelf(index.folder, index.home / "trash")
+        self.pages = lru_cache(_PICTURES_KEPT)(self._pages)
 
     @classmethod
     def open(cls, folder: Path, settings: Settings) -> Library:
@@ -74,6 +88,12 @@ class Library:
 
         watch(self._index, on_report, on_error, stop)
 
+    def occasions(self, stop: Event) -> Iterator[None]:
+        """At once, and whenever the index may be behind its folder, until `stop` is set: when to sync."""
+        from index.watching import occasions
+
+        return occasions(self._index, stop)
+
     def files(self) -> tuple[FileStatus, ...]:
         """Every file of the folder, and what became of it."""
         return self._index.files()
@@ -101,6 +121,10 @@ class Library:
             model = ChatModel(self._endpoint)
         yield from answer(self._index, question, model, turns, scope)
 
+    def suggestions(self) -> Iterator[str]:
+        """Questions that the documents answer, for somebody who does not know them yet. Raises IndexDamaged."""
+        return suggestions(self._index)
+
     def prepare(self) -> None:
         """Load what answering needs, which takes seconds, before a first question has to wait for it."""
         import index.retrieval  # noqa: F401
@@ -109,9 +133,62 @@ class Library:
         """The passages of the scope that match best, best first. Raises ScopeUnusable, IndexDamaged."""
         return self._index.retrieve(question, limit, scope)
 
+    def find(self, words: str, limit: int) -> tuple[Citation, ...]:
+        """The sentences that hold the words, or else come near to them; one of a passage. Raises IndexDamaged."""
+        hits = self.search(words, limit)
+        wanted = set(terms(words))
+        holding = [hit for hit in hits if wanted & set(terms(hit.passage.text))]
+        return tuple(cite(hit.passage, *_best_sentence(wanted, hit)) for hit in holding or hits)
+
+    def _pages(self, citation: Citation, document: Document) -> tuple[PagePicture, ...]:
+        """The pages of a PDF that a citation touches, the first few, with its words marked; none for other documents.
+
+        Raises SourceUnreadable when a page cannot be drawn, or the file is not the one that was read any more.
+        """
+        found = page_spans(document, citation.start, citation.end)
+        if not found:
+            return ()
+        path = self.shelf.original(document.source)
+        data = path.read_bytes() if path else b""
+        if hashlib.sha256(data).hexdigest() != document.content_hash:
+            raise SourceUnreadable("The file has changed since it was read. Its page is shown when it was read anew.")
+        pictures = []
+        for number, start, end in found:
+            first, last = max(start, citation.start), min(end, citation.end)
+            text = document.text
+            pictures.append(picture(data, number, text[start:first], text[first:last], text[last:end]))
+        return tuple(pictures)
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """The number of tokens of each text, as the index's model counts them."""
         return self._index.count_tokens(texts)
 
     def close(self) -> None:
         self._index.close()
+
+
+def page_spans(document: Document, start: int, end: int) -> tuple[tuple[int, int, int], ...]:
+    """The pages that a stretch of a document touches, at most _PAGES: number, start and end of each. None where the
+    document is no PDF."""
+    if PurePosixPath(document.source).suffix.lower() != ".pdf":
+        return ()
+    bounds = [*(place.start for place in document.places), len(document.text)]
+    touched = [
+        (place.number, at, to)
+        for place, (at, to) in zip(document.places, pairwise(bounds), strict=True)
+        if place.number is not None and at < max(end, start + 1) and to > start
+    ]
+    return tuple(touched[:_PAGES])
+
+
+def _best_sentence(wanted: Set[str], hit: Hit) -> tuple[int, int]:
+    """The sentence of a passage that is nearest to the question and holds most of its terms; as offsets into the
+    document."""
+    passage = hit.passage
+
+    def fit(at: int) -> float:
+        start, end = passage.sentences[at]
+        held = wanted & set(terms(passage.text[start - passage.start : end - passage.start]))
+        return hit.similarities[at] + len(held) / (len(wanted) or 1)
+
+    return passage.sentences[max(range(len(passage.sentences)), key=fit)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 # Offered to the window, which knows nothing of the index.
+from index.pages import PagePicture as PagePicture
 from index.scope import EVERYTHING as EVERYTHING
 from index.scope import Scope as Scope
 from index.types import Document as Document

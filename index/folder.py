@@ -29,6 +29,7 @@ from index.predecessor import (
     is_readable,
     others,
     remove_others,
+    take_out_changed,
     why_anew,
 )
 from index.scanning import existing_folder
@@ -93,9 +94,10 @@ class FolderIndex:
         self._index.mkdir(exist_ok=True)
         try:
             self.manifest = Manifest(self._index / MANIFEST)
+            complete = self.manifest.complete
         except ManifestDamaged:
-            self.manifest = self._manifest_anew()
-        self._predecessor = None if self.manifest.complete else find_predecessor(home, self._index)
+            self.manifest, complete = self._manifest_anew(), False
+        self._predecessor = None if complete else find_predecessor(home, self._index)
         self._keeper = self._new_keeper()
         if self.manifest.get("settings") is None:
             self.manifest.put("settings", json.dumps(_settings(embedder)))
@@ -137,7 +139,7 @@ class FolderIndex:
             return ""
         why = why_anew(predecessor.settings, _settings(self._embedder))
         if self._older() is not None:
-            return f"{why} Until it is complete, the one before answers."
+            return f"{why} Until it is complete, the one before answers, without what has changed in the folder since."
         return f"{why} Until it is complete, answers rest on the documents that are done."
 
     def own(self, wait: float = 0.0) -> bool:
@@ -283,11 +285,14 @@ class FolderIndex:
                 if self._store_failed:
                     self._keeper.discard()
                     self._store_failed = False
-                if not self._mended:
+                if self.manifest.damaged or not self._mended:
                     self.manifest.check()
+                if not self._mended:
                     mend(self.manifest, self._keeper.opened())
                     self._mended = True
-                report = sync(self.folder, self.manifest, self._keeper.opened(), self._embedder, on_progress)
+                report = sync(
+                    self.folder, self.manifest, self._keeper.opened(), self._embedder, on_progress, self._retire
+                )
             except StoreUnreachable as fault:
                 self._give_up_store(fault)
                 raise
@@ -327,6 +332,14 @@ class FolderIndex:
         elif differing:
             self._found.append(f"In the vector store {differing} passages were not as in the index. It is made anew.")
             self._give_up_store(StoreDamaged("rows differ"))
+
+    def _retire(self) -> None:
+        """Take out of an older index that still answers whatever is no longer in the folder."""
+        if older := self._older():
+            try:
+                take_out_changed(self.folder, older.manifest)
+            except ManifestDamaged:
+                self._predecessor = None
 
     def _give_up_store(self, fault: StoreDamaged | StoreUnreachable) -> None:
         self._mended = False

@@ -23,6 +23,8 @@ COLLECTION = "passages"
 
 _FIRST = "chroma-1"
 _SAMPLE = 50
+# With so many rows Chroma has written index files (its hnsw:sync_threshold): where there are none, they were lost.
+_FILES_FROM = 1000
 
 
 class StoreKeeper:
@@ -87,7 +89,9 @@ class StoreKeeper:
         if seal:
             return seal == _seal_of(path)
         # Until it has written index files, all that Chroma has is its SQLite database, which a kill does not tear.
-        return not _index_files(path) or is_searchable(path, COLLECTION, self._manifest.sample(_SAMPLE))
+        if not _index_files(path) and self._manifest.passage_count() < _FILES_FROM:
+            return True
+        return is_searchable(path, COLLECTION, self._manifest.sample(_SAMPLE))
 
     def _path(self) -> Path:
         return self._directory / (self._manifest.get("store") or _FIRST)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, astuple, dataclass
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,7 @@ class Manifest:
         self._held = threading.local()
         self._idle: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
+        self._damage: object = None
         # A look first: where another process writes at length, opening need not wait for it.
         if self._version() == 0:
             with self.writing() as connection:
@@ -193,8 +195,26 @@ class Manifest:
         if held is not None:
             yield held
             return
-        with _damage_is_told(self.path), self._lent() as connection:
+        with self._damage_is_told(), self._lent() as connection:
             yield connection
+
+    @contextmanager
+    def _damage_is_told(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.DatabaseError, zlib.error, UnicodeDecodeError) as fault:
+            code = getattr(fault, "sqlite_errorcode", 0) & 0xFF
+            torn = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+            # SQLite gives back what a column or a message holds; that text is no text is found by Python.
+            if torn or isinstance(fault, zlib.error | UnicodeDecodeError) or "Could not decode to UTF-8" in str(fault):
+                self._damage = fault
+                raise ManifestDamaged(self.path, fault) from fault
+            if code in _REFUSED:
+                raise IndexUnwritable(
+                    f"The index in {self.path} cannot be written ({fault}). See that the disk is not full and that you "
+                    "may write there, and try again."
+                ) from fault
+            raise
 
     @contextmanager
     def _lent(self) -> Iterator[sqlite3.Connection]:
@@ -250,8 +270,15 @@ class Manifest:
         if value != self.complete:
             self.put("complete", "1" if value else "0")
 
+    @property
+    def damaged(self) -> bool:
+        """Whether damage has been come upon since it was opened."""
+        return self._damage is not None
+
     def check(self) -> None:
-        """Go through the file's structure. Raises ManifestDamaged."""
+        """Go through the file's structure. Raises ManifestDamaged, also for what was come upon before."""
+        if self._damage is not None:
+            raise ManifestDamaged(self.path, self._damage)
         (verdict,) = self._rows("PRAGMA quick_check(1)")[0]
         if verdict != "ok":
             raise ManifestDamaged(self.path, verdict)
@@ -288,11 +315,12 @@ class Manifest:
             new = remade(document)
             if about != [*_document_row(new)]:
                 return f"what is noted of {source} was altered"
-            kept = self._rows(
-                f"SELECT {', '.join(_WRITTEN)} FROM passages WHERE source = ? ORDER BY ordinal", (source,)
-            )
-            if kept != [tuple(row.values()) for row in _passage_rows(new)]:
-                return f"the passages of {source} were altered"
+            statement = f"SELECT {', '.join(_WRITTEN)} FROM passages WHERE source = ? ORDER BY ordinal"
+            with self._connected() as connection:
+                kept = connection.execute(statement, (source,))
+                made = (tuple(row.values()) for row in _passage_rows(new))
+                if any(one != other for one, other in zip_longest(kept, made)):
+                    return f"the passages of {source} were altered"
         ((passages,),) = self._rows("SELECT count(*) FROM passages")
         ((texts,),) = self._rows("SELECT count(*) FROM texts")
         if passages != sum(row[2] for row in documents) or texts != len({row[1] for row in documents}):
@@ -393,10 +421,12 @@ class Manifest:
         if not rows:
             return None
         content_hash, text, places, metadata, notices = rows[0]
+        with self._damage_is_told():
+            text = zlib.decompress(text)
         return Document(
             source=source,
             content_hash=content_hash,
-            text=zlib.decompress(text).decode("utf-8", "surrogatepass"),
+            text=text.decode("utf-8", "surrogatepass"),
             places=places_from(json.loads(places)),
             metadata=metadata_from(json.loads(metadata)),
             notices=tuple(json.loads(notices)),
@@ -427,8 +457,12 @@ class Manifest:
         return {key: np.frombuffer(vector, "<f4") for key, vector in rows}
 
     def drop_unused_vectors(self) -> None:
-        with self.writing() as connection:
-            connection.execute("DELETE FROM vectors WHERE key NOT IN (SELECT vector FROM passages)")
+        """Drop the embeddings that no passage uses; at once where nothing that can be found has changed since."""
+        generation = self.get("generation")
+        if generation != self.get("swept"):
+            with self.writing() as connection:
+                connection.execute("DELETE FROM vectors WHERE key NOT IN (SELECT vector FROM passages)")
+                connection.execute("INSERT OR REPLACE INTO meta VALUES ('swept', ?)", (generation or "",))
 
     # Passages
 
@@ -437,7 +471,7 @@ class Manifest:
         documents: Sequence[IndexedDocument] = (),
         removed: Sequence[str] = (),
         files: Sequence[FileRow] = (),
-        forgotten: Sequence[str] = (),
+        forgotten: Iterable[str] = (),
     ) -> None:
         """One step from old to new: `documents` take the place of whatever their sources had, the documents of the
         sources `removed` go, the rows `files` are kept and those of the sources `forgotten` dropped. Ids that Chroma
@@ -502,6 +536,9 @@ class Manifest:
             (source, first, 2**62 if last is None else last),
         )
         return tuple(map(_passage, rows))
+
+    def passage_count(self) -> int:
+        return int(self._rows("SELECT count(*) FROM passages")[0][0])
 
     def passage_ids(self) -> set[str]:
         return {row[0] for row in self._rows("SELECT id FROM passages")}
@@ -586,23 +623,6 @@ class Manifest:
     def clear_strays(self, ids: Iterable[str]) -> None:
         with self.writing() as connection:
             connection.executemany("DELETE FROM strays WHERE id = ?", ((id_,) for id_ in ids))
-
-
-@contextmanager
-def _damage_is_told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.DatabaseError as fault:
-        if getattr(fault, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise ManifestDamaged(path, fault) from fault
-        if getattr(fault, "sqlite_errorcode", 0) & 0xFF in _REFUSED:
-            raise IndexUnwritable(
-                f"The index in {path} cannot be written ({fault}). See that the disk is not full and that you may write "
-                "there, and try again."
-            ) from fault
-        raise
-    except UnicodeDecodeError as fault:  # SQLite's own message quotes damaged bytes
-        raise ManifestDamaged(path, "its tables cannot be read") from fault
 
 
 def _condition(scope: Scope) -> tuple[str, list[str]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from index.manifest import SCHEMA_VERSION, Manifest, ManifestDamaged
+from index.sync import plan
 
 MANIFEST = "manifest.sqlite"
 
@@ -53,6 +54,16 @@ def remove_others(home: Path, current: Path) -> None:
     """Delete them; one that another process still holds open, where that prevents it, goes the next time."""
     for path in others(home, current):
         shutil.rmtree(path, ignore_errors=True)
+
+
+def take_out_changed(folder: Path, older: Manifest) -> None:
+    """Take out of an older index the documents that are gone from the folder or are others now. It takes in no new
+    ones: they would be embedded twice. Raises FolderMissing, ManifestDamaged."""
+    now = plan(folder, older, waiting=())
+    gone = sorted({*now.removed, *(change.file.source for change in now.changes)})
+    if gone or now.rows or now.forgotten:
+        # Forgotten, so that they are read again if the setting is put back.
+        older.replace((), gone, now.rows, {*now.forgotten, *gone})
 
 
 def is_readable(settings: Settings) -> bool:

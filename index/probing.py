@@ -19,10 +19,12 @@ from index.embedding import Vectors
 _FOUND = 0.9
 _NEAREST = 50
 _SECONDS = 120
+# How far a number of a vector may be off where Chroma gives it back: it keeps a unit vector and its length apart.
+_OFF = 1e-4
 
 
 def is_searchable(path: Path, collection: str, sample: Sequence[tuple[str, Vectors]]) -> bool:
-    """Whether the Chroma in `path` lists its ids and finds the passages of `sample` by their vectors."""
+    """Whether the Chroma in `path` lists its ids, holds the vectors of `sample` and finds their passages by them."""
     request = json.dumps([str(path), collection, [(id_, vector.tolist()) for id_, vector in sample]])
     # -P: a folder called index where the person stands must not be taken for this package.
     command = [sys.executable, "-P", "-m", "index.probing"]
@@ -41,6 +43,9 @@ def _probe(path: Path, collection: str, sample: Sequence[tuple[str, list[float]]
     store = PassageStore.embedded(path, collection)
     held = set(store.ids())
     wanted = [(id_, vector) for id_, vector in sample if id_ in held]
+    kept = store.vectors([id_ for id_, _ in wanted])
+    if not all(np.allclose(kept[id_], vector, atol=_OFF) for id_, vector in wanted):
+        return False
     found = sum(id_ in store.nearest(np.asarray(vector, np.float32), _NEAREST) for id_, vector in wanted)
     return found >= _FOUND * len(wanted)
 

@@ -106,6 +106,12 @@ class PassageStore:
             yield from page
             offset += len(page)
 
+    def vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        """The vectors of up to PAGE passages that are in the collection, by id."""
+        with _damage_is_told():
+            found: Any = self._collection.get(ids=list(ids), include=["embeddings"])
+        return dict(zip(found["ids"], found["embeddings"], strict=True))
+
     def rows(self) -> Iterator[tuple[str, str, dict[str, Any], Vectors]]:
         """Every passage as it is stored: id, text, metadata, vector. For checks, not for search."""
         offset = 0

@@ -6,9 +6,13 @@ The order of one step, and what a crash after each line leaves:
    Nothing that answers has changed; a later run finds the embeddings and computes none of them again.
 2. Write down the new passage ids as strays, then write the passages to Chroma.
    Chroma holds rows that no reader asks the manifest for; the strays say which to delete.
+   A long document goes through 1 and 2 in parts, since all of it at once would fill the memory.
 3. In one transaction of the manifest, swap the old version for the new one; the old ids become strays.
    From here on the new version answers; Chroma's old rows are found by no reader.
 4. Delete the strays from Chroma, then from the list.
+
+A sync may take hours, and the folder goes on changing. So every few seconds it is looked through again: what is gone no
+longer answers at once, and what has changed is read before the files that still wait.
 
 Where more than half of the documents are gone at once, a drive may be away and nobody have deleted anything. No answer
 may rest on them all the same, so they are removed like any others; but their embeddings, which are nearly all of the
@@ -21,8 +25,9 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -31,16 +36,18 @@ from index import readers
 from index.embedding import Embedder, Vectors
 from index.errors import EmbeddingFailed, SourceUnreadable, SourceUnsupported
 from index.manifest import FileRow, IndexedDocument, Manifest, vector_key
+from index.passages import Passages
 from index.reading import Reader, ReadingBroken
 from index.scanning import FoundFile, Scan, content_hash, is_settled, scan, stat_of
 from index.splitting import split
 from index.store import PAGE, PassageStore, stored_about
 from index.titles import title_of
-from index.types import Document, Passage, Progress, State, SyncPlan, SyncReport, line_ends
+from index.types import Document, Passage, Progress, State, SyncPlan, SyncReport
 
 OnProgress = Callable[[Progress], None]
 
 # Documents are gathered until they make so many new passages: enough for full batches, few enough to lose little work.
+# A longer one is embedded in parts of as many.
 _GROUP = 512
 _EMBED_BATCH = 128
 # Fewer documents are soon embedded again, and a small folder is often emptied by hand.
@@ -49,6 +56,9 @@ _MANY = 5
 _READ_ATTEMPTS = 3
 # The stat of a file that is to be looked at again although its times do not change.
 _LOOK_AGAIN = ""
+# Seconds between two looks through the folder while a sync goes on, and how many times longer than a look itself.
+_LOOK_EVERY = 3.0
+_LOOK_SHARE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +84,10 @@ class Plan:
     rows: tuple[FileRow, ...]
 
 
-def plan(folder: Path, manifest: Manifest) -> Plan:
+def plan(folder: Path, manifest: Manifest, waiting: Container[str] | None = None) -> Plan:
     """Compare the folder with the manifest; writes nothing. Files whose stat is the one kept are not opened.
 
+    With `waiting` only documents that are indexed are looked at, and of those none that waits to be read anyway.
     Raises FolderMissing.
     """
     now = scan(folder)
@@ -87,6 +98,8 @@ def plan(folder: Path, manifest: Manifest) -> Plan:
     unchanged: list[str] = []
     unread: list[str] = []
     for source, file in now.found.items():
+        if waiting is not None and (source not in indexed or source in waiting):
+            continue
         kept = seen.get(source)
         if kept is not None and kept.stat == file.stat:
             unchanged.append(source)
@@ -138,27 +151,41 @@ def sync(
     store: PassageStore,
     embedder: Embedder,
     on_progress: OnProgress = lambda _: None,
+    on_look: Callable[[], None] = lambda: None,
 ) -> SyncReport:
-    """Bring the index in step with the folder. May be stopped at any instant and run again. Raises FolderMissing."""
+    """Bring the index in step with the folder. May be stopped at any instant and run again. `on_look` is called
+    whenever the folder is looked through. Raises FolderMissing."""
     started = time.monotonic()
     on_progress(Progress("Looking through the folder", "", 0, 0))
     work = plan(folder, manifest)
     _note_gone(manifest, work.removed)
+    on_look()
     with Reader() as reader:
-        applied = _Apply(manifest, store, embedder, reader, _Tracker(on_progress, work.changes))
+        applied = _Apply(folder, manifest, store, embedder, reader, _Tracker(on_progress, work.changes), on_look)
         # What is gone from the folder must not answer while the rest is read and embedded.
         applied.step((), work.removed, work.rows, work.forgotten)
-        for change in work.changes:
-            applied.take(change)
-    applied.flush()
-    # What could be embedded of a file that failed need not be embedded again when it is tried the next time.
+        applied.take_all(work.changes)
     gone = _still_gone(manifest)
+    # What could be embedded of a file that failed need not be embedded again when it is tried the next time. A file
+    # that went while the others were read may have been renamed: the next sync knows.
+    if not (applied.kept_old or applied.went or gone):
+        manifest.drop_unused_vectors()
     if not applied.kept_old:
-        if not gone:
-            manifest.drop_unused_vectors()
         manifest.complete = True
     failed = tuple((row.source, row.reason) for row in manifest.seen().values() if row.reason)
-    return SyncReport(work.public, applied.embedded, applied.reused, failed, time.monotonic() - started, gone)
+    return SyncReport(
+        replace(
+            work.public,
+            changed=(*work.public.changed, *applied.overtook),
+            removed=(*work.public.removed, *applied.went),
+            unchanged=tuple(s for s in work.public.unchanged if s not in {*applied.overtook, *applied.went}),
+        ),
+        applied.embedded,
+        applied.reused,
+        failed,
+        time.monotonic() - started,
+        gone,
+    )
 
 
 def forget_gone(manifest: Manifest) -> None:
@@ -201,32 +228,64 @@ def _digest(text: str | None, about: Mapping[str, object] | None) -> bytes:
 def divided(document: Document, embedder: Embedder) -> IndexedDocument:
     """The document as it is to be indexed: cut into passages, with the keys of their embeddings."""
     title = title_of(document.text, document.metadata)
-    passages = _passages(document, title, embedder)
+    passages = Passages(document, title)
+    for stretch in split(document.text, embedder.count_tokens, document.places):
+        passages.append(stretch)
     keys = [vector_key(embedder.fingerprint, passage) for passage in passages]
     return IndexedDocument(document, title, passages, keys, time.time())
 
 
-def passage_id(source: str, digest: str, start: int, end: int) -> str:
-    """The same passage of the same version of the same document has the same id on every machine."""
-    return hashlib.sha256(f"{source}\0{digest}\0{start}\0{end}".encode()).hexdigest()[:32]
-
-
 class _Apply:
-    """Changes gathered into groups, each group one step as the module says."""
+    """Changes gathered into groups, each group one step as the module says.
+
+    `kept_old` are the sources whose new version could not be embedded; `went` and `overtook` those that were found
+    gone, and changed, while the sync was going on.
+    """
 
     def __init__(
-        self, manifest: Manifest, store: PassageStore, embedder: Embedder, reader: Reader, tracker: _Tracker
+        self,
+        folder: Path,
+        manifest: Manifest,
+        store: PassageStore,
+        embedder: Embedder,
+        reader: Reader,
+        tracker: _Tracker,
+        on_look: Callable[[], None],
     ) -> None:
-        self._manifest, self._store, self._embedder, self._reader = manifest, store, embedder, reader
-        self._tracker = tracker
+        self._folder, self._manifest, self._store, self._embedder = folder, manifest, store, embedder
+        self._reader, self._tracker, self._on_look = reader, tracker, on_look
         self.embedded = self.reused = 0
-        self.kept_old = False
+        self.kept_old: list[str] = []
+        self.went: list[str] = []
+        self.overtook: list[str] = []
+        self._waiting: dict[str, _Change] = {}
+        self._late: list[_Change] = []
+        self._taken: list[_Change] = []  # the one that is being read, if any
+        self._look_at = time.monotonic() + _LOOK_EVERY
         self._group: list[_New] = []
         self._gathered = 0  # passages in the group
+        self._part: list[_Row] = []  # of its passages, those that are not written yet
+        self._fault: EmbeddingFailed | None = None  # why some of them were not
 
-    def take(self, change: _Change) -> None:
+    def take_all(self, changes: Iterable[_Change]) -> None:
+        """Read and index changed files, and those among the others that change meanwhile."""
+        self._waiting = {change.file.source: change for change in changes}
+        while self._waiting or self._late:
+            if self._late:
+                change = self._late.pop()
+                self.overtook.append(change.file.source)
+                self._take(change)
+                self._flush()
+            else:
+                self._take(self._waiting.pop(next(iter(self._waiting))))
+            self._look()
+        self._flush()
+        self._clear_strays()
+
+    def _take(self, change: _Change) -> None:
         """Read a changed file; it is indexed with its group, or at once found to be no document."""
         file = change.file
+        self._taken = [change]
         self._tracker.tell("Reading", file.source)
         try:
             document, stat = _read(file, self._reader)
@@ -237,27 +296,42 @@ class _Apply:
             digest = "" if isinstance(fault, ReadingBroken) else change.content_hash
             row = FileRow(file.source, stat, file.size, digest, state, str(fault))
             # The text that was indexed is no longer in the folder, so it may not answer either.
-            self.step((), [source for source in (file.source, change.old_source) if source], [row])
+            self._manifest.replace((), [source for source in (file.source, change.old_source) if source], [row])
             self._tracker.done(file)
             return
-        indexed = divided(document, self._embedder)
+        title = title_of(document.text, document.metadata)
+        passages = Passages(document, title)
+        keys: list[bytes] = []
+        for stretch in split(document.text, self._embedder.count_tokens, document.places):
+            passages.append(stretch)
+            passage = passages[-1]
+            keys.append(vector_key(self._embedder.fingerprint, passage))
+            self._part.append((keys[-1], passage))
+            if len(self._part) >= _GROUP:
+                self._tracker.within(file, stretch.end / len(document.text))
+                self._write_part()
         row = FileRow(file.source, stat, file.size, document.content_hash, State.INDEXED)
-        self._group.append(_New(change, indexed, row))
-        self._gathered += len(indexed.passages)
+        self._group.append(_New(change, IndexedDocument(document, title, passages, keys, time.time()), row))
+        self._gathered += len(passages)
         if self._gathered >= _GROUP:
-            self.flush()
+            self._flush()
 
-    def flush(self) -> None:
+    def _flush(self) -> None:
         """Index what is gathered. What cannot be embedded does not keep its neighbours from being indexed."""
+        self._write_part()
         group, self._group, self._gathered = self._group, [], 0
-        try:
+        if self._fault is None:
             self._index(group)
-        except EmbeddingFailed:
-            for new in group:
-                try:
-                    self._index([new])
-                except EmbeddingFailed as fault:
-                    self._keep_old(new, fault)
+            return
+        self._fault = None
+        for new in group:
+            try:
+                rows = zip(new.indexed.vector_keys, new.indexed.passages, strict=True)
+                while part := list(islice(rows, _GROUP)):
+                    self._write(part)
+                self._index([new])
+            except EmbeddingFailed as fault:
+                self._keep_old(new, fault)
 
     def step(
         self,
@@ -266,43 +340,80 @@ class _Apply:
         files: Sequence[FileRow] = (),
         forgotten: Sequence[str] = (),
     ) -> None:
-        """Points 2 to 4 of the module's order."""
+        """Points 3 and 4 of the module's order. All that is between points 2 and 3 must be in the group."""
         if not (group or removed or files or forgotten):
             return
-        documents = [new.indexed for new in group]
-        self._manifest.add_strays(passage.id for new in documents for passage in new.passages)
-        # Many rows in one call: each call costs Chroma about 10 ms, one row or a thousand.
-        rows = [row for new in documents for row in zip(new.passages, new.vector_keys, strict=True)]
-        for at in range(0, len(rows), PAGE):
-            some = rows[at : at + PAGE]
-            vectors = self._manifest.kept_vectors([key for _, key in some])
-            self._store.upsert([passage for passage, _ in some], np.stack([vectors[key] for _, key in some]))
         moved = [new.change.old_source for new in group if new.change.old_source]
-        self._manifest.replace(documents, [*removed, *moved], [*files, *(new.row for new in group)], forgotten)
+        self._manifest.replace(
+            [new.indexed for new in group],
+            [*removed, *moved],
+            [*files, *(new.row for new in group)],
+            forgotten,
+        )
+        self._clear_strays()
+
+    def _clear_strays(self) -> None:
         strays = self._manifest.strays()
         self._store.delete(strays)
         self._manifest.clear_strays(strays)
 
     def _index(self, group: Sequence[_New]) -> None:
-        self._embed([new.indexed for new in group])
+        if group:
+            self._tracker.tell("Storing", group[-1].row.source)
         self.step(group)
         for new in group:
             self._tracker.done(new.change.file)
 
-    def _embed(self, documents: Sequence[IndexedDocument]) -> None:
-        by_key = {key: passage for new in documents for key, passage in zip(new.vector_keys, new.passages, strict=True)}
+    def _write_part(self) -> None:
+        part, self._part = self._part, []
+        if self._fault is None:
+            try:
+                self._write(part)
+            except EmbeddingFailed as fault:
+                self._fault = fault
+
+    def _write(self, rows: Sequence[_Row]) -> None:
+        """Points 1 and 2 of the module's order. Raises EmbeddingFailed."""
+        if not rows:
+            return
+        by_key = dict(rows)
         missing = self._manifest.missing_vectors(by_key)
         # Texts of one length in one batch waste least on padding; equal lengths go by key, so that runs are alike.
         wanted = sorted(missing, key=lambda key: (len(by_key[key].text), key))
-        passages = sum(len(new.passages) for new in documents)
-        self._tracker.gathered(passages, passages - len(wanted))
+        self._tracker.gathered(len(rows), len(rows) - len(wanted))
         for at in range(0, len(wanted), _EMBED_BATCH):
             keys = wanted[at : at + _EMBED_BATCH]
             # Kept at once: what is embedded is never embedded again, wherever the run is stopped.
             self._manifest.put_vectors(keys, *_embedded(self._embedder, [by_key[key] for key in keys]))
             self.embedded += len(keys)
             self._tracker.embedded(len(keys), by_key[keys[-1]].source)
-        self.reused += passages - len(wanted)
+            self._look()
+        self.reused += len(rows) - len(wanted)
+        self._manifest.add_strays(passage.id for _, passage in rows)
+        # Many rows in one call: each call costs Chroma about 10 ms, one row or a thousand.
+        vectors = self._manifest.kept_vectors([key for key, _ in rows])
+        self._store.upsert([passage for _, passage in rows], np.stack([vectors[key] for key, _ in rows]))
+
+    def _look(self) -> None:
+        """Look through the folder again, if it is time."""
+        started = time.monotonic()
+        if started < self._look_at:
+            return
+        self._on_look()
+        coming = [*self._waiting.values(), *self._late, *(new.change for new in self._group), *self._taken]
+        # A file that changes all the time is read once more and then at the next sync, or this one would not end.
+        left = {*self.overtook, *self.kept_old, *(change.file.source for change in coming)}
+        now = plan(self._folder, self._manifest, left)
+        # What was renamed answers until it is read where it lies now.
+        renamed = {change.old_source for change in coming}
+        gone = [source for source in now.removed if source not in renamed]
+        _note_gone(self._manifest, gone)
+        if gone or now.rows or now.forgotten:
+            # Chroma's rows become strays, and go with the next step.
+            self._manifest.replace((), gone, now.rows, now.forgotten)
+        self.went.extend(gone)
+        self._late.extend(now.changes)
+        self._look_at = time.monotonic() + max(_LOOK_EVERY, _LOOK_SHARE * (time.monotonic() - started))
 
     def _keep_old(self, new: _New, fault: EmbeddingFailed) -> None:
         """The contents are known and cannot be embedded now: the old version goes on answering, and it is said."""
@@ -314,8 +425,12 @@ class _Apply:
         # A renamed file is no longer where its text was indexed, and nothing may be cited from there.
         moved = [new.change.old_source] if new.change.old_source else []
         self.step((), moved, [row])
-        self.kept_old = True
+        self.kept_old.append(source)
         self._tracker.done(new.change.file)
+
+
+_Row = tuple[bytes, Passage]
+"""A passage and the key of its embedding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,38 +506,6 @@ def _titled(passage: Passage) -> str:
     return text if text.startswith(passage.title) else f"{passage.title}\n{text}"
 
 
-def _passages(document: Document, title: str, embedder: Embedder) -> list[Passage]:
-    passages: list[Passage] = []
-    text, places = document.text, document.places
-    line = 1
-    first = 0  # of the places, the one in force where the passage begins
-    for stretch in split(text, embedder.count_tokens, places):
-        start, end = stretch.start, stretch.end
-        while first + 1 < len(places) and places[first + 1].start <= start:
-            first += 1
-        last = first
-        while last < len(places) and places[last].start < end:
-            last += 1
-        passages.append(
-            Passage(
-                id=passage_id(document.source, document.content_hash, start, end),
-                source=document.source,
-                content_hash=document.content_hash,
-                ordinal=len(passages),
-                start=start,
-                end=end,
-                line=line,
-                places=tuple(places[first:last]),
-                sentences=stretch.sentences,
-                title=title,
-                text=text[start:end],
-                metadata=document.metadata,
-            )
-        )
-        line += line_ends(text, start, end)
-    return passages
-
-
 def _cannot_open(fault: OSError) -> str:
     return f"The file cannot be opened ({fault.strerror or fault})."
 
@@ -461,6 +544,11 @@ class _Tracker:
         self._files_total = len(changes)
         self._bytes_total = sum(change.file.size for change in changes)
         self._files_done = self._bytes_done = self._passages_done = self._passages_total = 0
+        self._bytes_within = 0.0  # of a long file, those of the parts that are done
+
+    def within(self, file: FoundFile, share: float) -> None:
+        """So large a share of a long file has been read and split."""
+        self._bytes_within = share * file.size
 
     def gathered(self, passages: int, reused: int) -> None:
         self._passages_total += passages
@@ -473,6 +561,7 @@ class _Tracker:
     def done(self, file: FoundFile) -> None:
         self._files_done += 1
         self._bytes_done += file.size
+        self._bytes_within = 0.0
         self.tell("Indexed", file.source)
 
     def tell(self, stage: str, source: str) -> None:
@@ -495,7 +584,6 @@ class _Tracker:
             return None
         # Passages known and not done, and those of the bytes not read yet at the rate of the bytes that are done.
         left: float = self._passages_total - self._passages_done
-        if self._bytes_done:
-            unread = self._bytes_total - self._bytes_done
-            left = max(left, self._passages_done * unread / self._bytes_done)
+        if read := self._bytes_done + self._bytes_within:
+            left = max(left, self._passages_done * (self._bytes_total - read) / read)
         return spent * left / self._passages_done

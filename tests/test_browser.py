@@ -7,30 +7,20 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
+from window_server import SEEDS, Window, ask, focused, opened_on, ready, until
 
-SEEDS = Path(__file__).parent.parent / "seeds"
 QUESTION = "What did Sherman say about troop levels?"
 WORDS = "We did not have discussions about American troop levels"
-FOOTNOTE = Path(sys.executable).with_name("footnote")
-
-expect.set_options(timeout=30_000)
 
 
 @dataclass
@@ -125,70 +115,6 @@ def model(attack: str) -> Iterator[str]:
         yield url + "/v1"
 
 
-@dataclass
-class Window:
-    """A folder with its data, and the server on them."""
-
-    folder: Path
-    data: Path
-    port: int
-    environment: dict[str, str]
-    process: subprocess.Popen[str] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
-
-    def start(self) -> None:
-        command = [str(FOOTNOTE), "chat", str(self.folder), "--port", str(self.port), "--no-browser"]
-        self.process = subprocess.Popen(
-            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        until(self._answers, 60)
-
-    def stop(self) -> tuple[int, str]:
-        """End it as Ctrl-C does; what it exited with and what it printed."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGINT)
-        output, _ = self.process.communicate(timeout=30)
-        return self.process.returncode, output
-
-    def _answers(self) -> bool:
-        assert self.process is not None
-        if self.process.poll() is not None:
-            raise AssertionError(f"The server ended: {self.process.communicate()[0]}")
-        try:
-            with urllib.request.urlopen(self.url, timeout=2) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-
-def until(condition: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def opened_on(base: Path, *, documents: dict[str, str], endpoint: str = "") -> Window:
-    folder = base / "seeds"
-    shutil.copytree(SEEDS, folder)
-    for name, text in documents.items():
-        (folder / name).write_text(text)
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "FOOTNOTE_", "STREAMLIT_"))}
-    environment |= {"FOOTNOTE_DATA_DIR": str(base / "data"), "OPENAI_BASE_URL": endpoint, "FOOTNOTE_MODEL": "scripted"}
-    window = Window(folder, base / "data", free_port(), environment)
-    window.start()
-    return window
-
-
 @pytest.fixture(scope="module")
 def window(tmp_path_factory: pytest.TempPathFactory, attack: str) -> Iterator[Window]:
     """The window without a model, on the seeds and a document that holds the attack."""
@@ -198,51 +124,6 @@ def window(tmp_path_factory: pytest.TempPathFactory, attack: str) -> Iterator[Wi
     )
     yield window
     window.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    yield page
-    context.close()
-
-
-def ask(page: Page, question: str) -> Locator:
-    """Ask, wait for the whole answer, and return it."""
-    box = page.get_by_placeholder("Ask the documents")
-    box.fill(question)
-    box.press("Enter")
-    turn = page.locator(".turn").last
-    expect(turn.get_by_role("heading", name=question)).to_be_visible()
-    expect(turn).to_have_attribute("aria-busy", "false")
-    return turn
-
-
-def ready(page: Page, address: str, documents: int) -> None:
-    page.goto(address)
-    expect(page.get_by_text(f"Can be asked ({documents})")).to_be_visible()
-    expect(page.get_by_role("button", name="Reindex")).to_be_enabled()
-
-
-def focused(page: Page) -> str:
-    """The accessible name of what has the keyboard, through shadow roots."""
-    return str(
-        page.evaluate(
-            "() => { let at = document.activeElement;"
-            " while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;"
-            " return at?.getAttribute('aria-label') ?? at?.tagName ?? ''; }"
-        )
-    )
 
 
 def test_a_footnote_opens_its_source_at_the_very_words_and_the_conversation_outlives_reload_and_restart(

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from assistant.cli import app
 from assistant.errors import QuestionsUnusable
-from assistant.evaluation import EXAMPLE, Outcome, Run, as_json, evaluate, figures, read_cases, read_run
+from assistant.evaluation import EXAMPLE, Outcome, Run, as_json, evaluate, figures, rated_cases, read_cases, read_run
+from assistant.history import Rated, Rating
 from assistant.library import Library
 from assistant.settings import Settings
 
@@ -188,3 +189,20 @@ def test_a_folder_without_questions_about_it_is_told(tmp_path: Path) -> None:
     told = CliRunner().invoke(app, ["eval", "--folder", str(tmp_path)])
     assert told.exit_code == 1
     assert "Give the file of questions about that folder" in told.stderr
+
+
+def test_rated_answers_make_a_file_of_questions_that_is_read_and_right(library: Library, tmp_path: Path) -> None:
+    (*_, found), (*_, absent) = library.ask("How deep was the harbour dredged?"), library.ask("What is a zebra?")
+    rated = [Rated(found, Rating(False)), Rated(absent, Rating(True)), Rated(found, Rating(True, "short"))]
+    file = tmp_path / "rated.jsonl"
+    file.write_text(rated_cases(rated), encoding="utf-8")
+    deep, zebra = evaluate(library, read_cases(file))
+    assert (deep.question, deep.right) == ("How deep was the harbour dredged?", True)
+    assert (zebra.answerable, zebra.found) == (False, False)
+    assert json.loads(file.read_text().splitlines()[0])["note"] == "good: short"
+
+
+def test_of_an_answer_rated_bad_only_the_question_is_taken(library: Library, tmp_path: Path) -> None:
+    (*_, found) = library.ask("How deep was the harbour dredged?")
+    written = json.loads(rated_cases([Rated(found, Rating(False, "which harbour?"))]))
+    assert written == {"question": "How deep was the harbour dredged?", "note": "bad: which harbour?"}

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assistant.errors import HistoryUnusable
-from assistant.history import History
+from assistant.history import History, Rating
 from assistant.types import Answer, Citation, Mode, Sentence, Support
 
 texts = st.text(st.characters(), max_size=40)  # every code point, lone surrogates and NUL among them
@@ -93,7 +93,7 @@ def test_turns_come_back_in_the_order_asked_after_the_file_is_opened_again(path:
 def test_a_question_and_a_partial_answer_survive_a_killed_process(path: Path) -> None:
     program = (
         "import os, pathlib, sys\n"
-        "from assistant.history import History\n"
+        "from assistant.history import History, Rating\n"
         "from assistant.types import Answer, Mode, Sentence, Support\n"
         "history = History(pathlib.Path(sys.argv[1]))\n"
         "conversation = history.start()\n"
@@ -269,3 +269,57 @@ def test_what_can_be_read_of_a_damaged_file_is_taken_over(path: Path) -> None:
     assert asked[-100:] == [str(number) for number in range(200, 300)]
     assert f"the {len(asked)} questions" in history.take_notice()
     history.close()
+
+
+def test_a_rating_is_kept_with_the_answer_it_was_given_to_and_taken_back(history: History) -> None:
+    turn = history.add_question(conversation := history.start(), "Who came?")
+    history.rate(turn, Rating(True))
+    assert history.turns(conversation)[0].rating is None  # there is no answer yet
+    history.save_answer(turn, reply("Nobody."))
+    history.rate(turn, Rating(False, "wrong"))
+    assert history.turns(conversation)[0].rating == Rating(False, "wrong")
+    assert [(one.answer.text, one.rating.note) for one in history.rated()] == [("Nobody.", "wrong")]
+    history.save_answer(turn, reply("Somebody."))
+    assert history.turns(conversation)[0].rating is None
+    assert history.rated()[0].answer.text == "Nobody."
+    history.rate(turn, None)
+    assert history.rated() == ()
+
+
+def test_a_rating_goes_with_its_conversation(history: History) -> None:
+    turn = history.add_question(conversation := history.start(), "Who came?")
+    history.save_answer(turn, reply("Nobody."))
+    history.rate(turn, Rating(True))
+    history.delete(conversation)
+    assert history.rated() == ()
+
+
+def test_a_file_of_the_first_version_is_taken_over_with_its_conversations(path: Path) -> None:
+    history = History(path)
+    turn = history.add_question(conversation := history.start(), "Who came?")
+    history.save_answer(turn, reply("Nobody."))
+    history.close()
+    with sqlite3.connect(path) as older:
+        older.executescript("DROP TABLE rating; PRAGMA user_version = 1")
+    older.close()
+    history = History(path)
+    history.rate(turn, Rating(True))
+    (read,) = history.turns(conversation)
+    assert read.answer is not None
+    assert (read.answer.text, read.rating) == ("Nobody.", Rating(True))
+
+
+def test_conversations_are_found_by_all_words_in_title_question_or_answer_whatever_their_case_and_marks(
+    history: History,
+) -> None:
+    one, other = history.start(), history.start()
+    history.save_answer(history.add_question(one, "Who came to Zürich?"), reply("Nobody of note."))
+    history.add_question(other, "Who left?")
+    history.rename(other, "Departures")
+    assert [(found.conversation.id, found.excerpt) for found in history.search("zurich NOBODY")] == [
+        (one, "Who came to Zürich?")
+    ]
+    assert [(found.conversation.id, found.excerpt) for found in history.search("departures")] == [(other, "")]
+    assert [found.conversation.id for found in history.search("who")] == [other, one]
+    assert history.search("who zeppelin") == ()
+    assert history.search("source quote") == ()  # names of stored fields are no words of a conversation

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from contents import assert_whole, contents
 from hash_embedder import HashEmbedder
 
 from index import scanning
+from index.embedding import Vectors
 from index.errors import FolderMissing, IndexUnwritable, SourceUnreadable
 from index.folder import FolderIndex
 from index.reading import Reader
@@ -601,6 +602,120 @@ def test_a_reader_sees_the_old_or_the_new_version_and_never_none_or_both(desk: D
     assert faults == []
     assert questions > versions
     assert_whole(desk.index)
+
+
+class Meanwhile(HashEmbedder):
+    """Calls `then` with the number of each batch, once it has embedded it."""
+
+    def __init__(self, then: Callable[[int], object]) -> None:
+        super().__init__()
+        self.then, self.batches = then, 0
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        vectors = super().embed_passages(texts)
+        self.batches += 1
+        self.then(self.batches)
+        return vectors
+
+
+@pytest.fixture
+def looking_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("index.sync._LOOK_EVERY", 0.0)
+    monkeypatch.setattr("index.sync._LOOK_SHARE", 0)
+
+
+def ledger(number: int) -> str:
+    return f"Ledger {number}. " + " ".join(f"Entry {entry} of {number} is paid." for entry in range(500))
+
+
+@pytest.mark.usefixtures("looking_all_the_time")
+def test_a_file_deleted_while_others_are_indexed_answers_no_longer(desk: Desk) -> None:
+    secret = desk.write("secret.txt", "The password of the safe is swordfish.")
+    desk.index.sync()
+    for number in range(40):
+        desk.write(f"{number}.txt", ledger(number))
+    later = []
+
+    def meanwhile(batch: int) -> None:
+        if batch == 1:
+            secret.unlink()
+        elif batch > 2:
+            later.append(desk.texts("the password of the safe"))
+
+    desk.index.close()
+    desk.embedder = Meanwhile(meanwhile)
+    desk.index = desk.opened()
+    report = desk.index.sync()
+    assert len(later) > 3
+    assert not any("swordfish" in texts for texts in later)
+    assert report.plan.removed == ("secret.txt",)
+    assert len(report.plan.added) == 40
+    assert "swordfish" not in str(contents(desk.index))
+    desk.index.sync()
+    assert_whole(desk.index)
+
+
+@pytest.mark.usefixtures("looking_all_the_time")
+def test_a_file_renamed_while_others_are_indexed_is_not_embedded_again(here: Desk) -> None:
+    old = here.write("old.txt", "The ferry leaves at nine.")
+    here.index.sync()
+    for number in range(20):
+        here.write(f"{number}.txt", ledger(number))
+    here.index.close()
+    here.embedder = Meanwhile(lambda batch: old.rename(here.folder / "new.txt") if batch == 1 else None)
+    here.index = here.opened()
+    here.index.sync()
+    here.embedder.embedded.clear()
+    here.index.sync()
+    assert here.found("When does the ferry leave?")[0] == "new.txt"
+    assert here.embedder.embedded == []
+    assert_whole(here.index)
+
+
+@pytest.mark.usefixtures("looking_all_the_time")
+def test_a_file_changed_while_others_are_indexed_is_read_before_them(desk: Desk) -> None:
+    desk.write("rent.txt", "The rent is 1,250 euros a month.")
+    desk.index.sync()
+    for number in range(40):
+        desk.write(f"{number}.txt", ledger(number))
+    seen = []
+
+    def meanwhile(batch: int) -> None:
+        if batch == 1:
+            desk.write("rent.txt", "The rent is 1,350 euros a month.")
+        seen.append("1,350" in desk.texts("What is the rent?"))
+
+    desk.index.close()
+    desk.embedder = Meanwhile(meanwhile)
+    desk.index = desk.opened()
+    report = desk.index.sync()
+    assert seen == sorted(seen)
+    assert seen[1:].count(False) < len(seen) - 2
+    assert report.plan.changed == ("rent.txt",)
+    assert "rent.txt" not in report.plan.unchanged
+    assert "1,250" not in desk.texts("What is the rent?")
+    assert_whole(desk.index)
+
+
+@pytest.mark.usefixtures("looking_all_the_time")
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_file_that_changes_all_the_time_does_not_keep_a_sync_from_its_end(here: Desk, broken: bool) -> None:
+    here.write("log.txt", "Line 0.")
+    for number in range(40):
+        here.write(f"{number}.txt", ledger(number))
+
+    def meanwhile(batch: int) -> None:
+        here.write("log.txt", f"Line {batch}.")
+        here.embedder.broken = broken
+
+    here.index.close()
+    here.embedder = Meanwhile(meanwhile)
+    here.index = here.opened()
+    here.index.sync()
+    here.embedder.broken, broken = False, False
+    here.index.sync()
+    here.index.sync()
+    assert_whole(here.index)
 
 
 def test_progress_ends_with_every_file_and_passage_done(desk: Desk) -> None:

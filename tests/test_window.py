@@ -23,9 +23,20 @@ from assistant.errors import EndpointUnreachable, FootnoteError
 from assistant.history import History, Turn
 from assistant.library import Library
 from assistant.settings import Settings
-from assistant.types import Answer, Citation, Document, FileStatus, Mode, Progress, Sentence, State, Support
+from assistant.types import (
+    EVERYTHING,
+    Answer,
+    Citation,
+    Document,
+    FileStatus,
+    Mode,
+    Progress,
+    Scope,
+    Sentence,
+    State,
+    Support,
+)
 from index.types import SyncPlan
-from ui import desk as desks
 from ui import launch, view
 from ui.desk import STOPPED, TOO_EARLY, Desk, Writing
 from ui.markup import label, plain
@@ -229,7 +240,7 @@ def test_progress_is_a_share_between_nothing_and_all(made: Progress | None, shar
 class Gated:
     """A library whose answer waits at a gate after its first words, and then fails or ends."""
 
-    asked_to_sync = False
+    generation = 0
 
     def __init__(self, folder: Path, fault: Exception | None = None) -> None:
         self.folder = folder
@@ -237,6 +248,9 @@ class Gated:
         self.gate = threading.Event()
         self.reached = threading.Event()
         self.fault = fault
+
+    def occasions(self, _: threading.Event) -> Iterator[None]:
+        return iter(())
 
     def plan(self) -> SyncPlan:
         return SyncPlan()
@@ -247,7 +261,10 @@ class Gated:
     def prepare(self) -> None:
         return None
 
-    def ask(self, question: str, _: Sequence[Turn]) -> Iterator[Answer]:
+    def suggestions(self) -> Iterator[str]:
+        return iter(())
+
+    def ask(self, question: str, _: Sequence[Turn], scope: Scope) -> Iterator[Answer]:
         first = Answer(question, Mode.QUOTE, True, (Sentence("First.", (), Support.QUOTED),), complete=False)
         yield first
         self.reached.set()
@@ -318,19 +335,6 @@ def test_a_new_question_stops_the_answer_still_being_written_before_it(tmp_path:
     assert [t.answer.text for t in library.history.turns(conversation) if t.answer] == ["First.", "First. Second."]
 
 
-def test_an_original_outside_of_the_folder_is_never_handed_out(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (folder / "in.txt").write_text("in")
-    (tmp_path / "out.txt").write_text("out")
-    (folder / "link.txt").symlink_to(tmp_path / "out.txt")
-    desk = Desk(Gated(folder))  # type: ignore[arg-type]
-    assert desk.original("in.txt") == (folder / "in.txt").resolve()
-    assert desk.original("link.txt") is None
-    assert desk.original("../out.txt") is None
-    assert desk.original("gone.txt") is None
-
-
 # The folder is the truth, on the real library
 
 
@@ -348,7 +352,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def untended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody looks at the folder between questions."""
-    monkeypatch.setattr(desks, "TEND_EVERY", 3600)
+    monkeypatch.setattr(Library, "occasions", lambda *_: iter(()))
 
 
 @pytest.fixture
@@ -399,7 +403,7 @@ def test_an_answer_not_found_while_documents_are_still_unread_says_so(tmp_path: 
     conversation = library.history.start()
     turn = library.history.add_question(conversation, "q")
     for all_read, notice in ((False, TOO_EARLY), (True, "")):
-        writing = Writing(library, turn, "q", (), lambda all_read=all_read: all_read)  # type: ignore[arg-type]
+        writing = Writing(library, turn, "q", (), EVERYTHING, lambda all_read=all_read: all_read)  # type: ignore[arg-type]
         until(lambda writing=writing: writing.done)
         assert (writing.answer.found, writing.answer.notice) == (False, notice)
 
@@ -452,7 +456,7 @@ def test_the_source_opens_at_the_words_cited_and_the_next_footnote_follows(folde
     history = History(next(folder.parent.glob("data/**/history.sqlite")))
     (turn,) = history.turns(app.query_params["c"])
     assert turn.answer is not None
-    app.session_state["opened"] = view.Opened(turn.id, False, 0)
+    app.query_params["t"], app.query_params["f"] = str(turn.id), "1"
     app.run()
     (source,) = parts(app, "source")
     citation = turn.answer.citations[0]

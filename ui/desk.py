@@ -11,12 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from assistant.errors import FootnoteError
 from assistant.history import Turn
 from assistant.library import Library
-from assistant.types import Answer, Mode, Progress, SyncReport
+from assistant.types import EVERYTHING, Answer, FileStatus, Mode, Progress, Scope, SyncReport
 
 STOPPED = "You stopped this answer."
 TOO_EARLY = "Not all documents had been read when this was answered. Ask again when the indexing is done."
@@ -24,11 +23,11 @@ TOO_EARLY = "Not all documents had been read when this was answered. Ask again w
 SAVE_EVERY = 0.5
 """Seconds between two savings of a growing answer: what a crash can cost at most."""
 
-TEND_EVERY = 3.0
-"""Seconds between two looks at the folder for what was added, changed or removed."""
-
 CLOSE_WITHIN = 10.0
 """Seconds that closing waits for the step of a sync; the index is made to stand being cut off in it."""
+
+SUGGESTED = 4
+"""Questions suggested to whoever begins a conversation."""
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +46,13 @@ class Writing:
     """An answer on its way. `answer` is what has come so far; `done` turns True once and for all."""
 
     def __init__(
-        self, library: Library, turn: int, question: str, earlier: Sequence[Turn], catch_up: Callable[[], bool]
+        self,
+        library: Library,
+        turn: int,
+        question: str,
+        earlier: Sequence[Turn],
+        scope: Scope,
+        catch_up: Callable[[], bool],
     ) -> None:
         self._library = library
         self._catch_up = catch_up
@@ -55,8 +60,9 @@ class Writing:
         self._turn = turn
         self._question = question
         self._earlier = tuple(earlier)
+        self._scope = scope
         self._lock = threading.Lock()
-        self.answer = Answer(question, Mode.QUOTE, found=True, complete=False)
+        self.answer = Answer(question, Mode.QUOTE, found=True, complete=False, scope=scope)
         self.done = False
         self.saved = False
         threading.Thread(target=self._write, name=f"answer-{turn}", daemon=True).start()
@@ -69,7 +75,7 @@ class Writing:
         saved_at = time.monotonic()
         try:
             self._all_read = self._catch_up()
-            for answer in self._library.ask(self._question, self._earlier):
+            for answer in self._library.ask(self._question, self._earlier, self._scope):
                 with self._lock:
                     if self.done:
                         return
@@ -115,13 +121,20 @@ class Desk:
         self._syncing = threading.Thread()
         self._closed = threading.Event()
         self._writings: dict[int, Writing] = {}
+        self._documents: tuple[int, dict[str, FileStatus]] = (-1, {})
+        self._suggested: tuple[int, tuple[str, ...]] = (-1, ())
+        self._synced = threading.Event()
         self.start_sync()
         threading.Thread(target=self._tend, name="tend", daemon=True).start()
+        self._suggesting = threading.Thread(target=self._suggest, name="suggest", daemon=True)
+        self._suggesting.start()
 
     def close(self) -> None:
         """End a running sync at its next step and let go of the folder."""
         self._closed.set()
+        self._synced.set()
         self._syncing.join(CLOSE_WITHIN)
+        self._suggesting.join(CLOSE_WITHIN)
         self.library.close()
 
     @property
@@ -129,6 +142,17 @@ class Desk:
         """How the index stands now."""
         with self._lock:
             return self._sync
+
+    @property
+    def suggestions(self) -> tuple[str, ...]:
+        """Questions that the documents as they are now were found to answer; none while that is being found out."""
+        generation, questions = self._suggested
+        return questions if generation == self.library.generation else ()
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing more is on its way: no sync runs, and suggestions have been made."""
+        return not self.sync.running and self._suggested[0] == self.library.generation
 
     def start_sync(self) -> None:
         """Bring the index up to the folder, unless that is being done already."""
@@ -152,13 +176,16 @@ class Desk:
             self._syncing.join()
         return not self.sync.running and self.library.plan().empty
 
-    def write(self, conversation: str, turn: int, question: str) -> None:
-        """Begin to answer a question that the history holds; one still being answered in its conversation is stopped."""
+    def write(self, conversation: str, turn: int, question: str, scope: Scope = EVERYTHING) -> None:
+        """Begin to answer a question that the history holds, from a part of the folder or all of it.
+
+        One still being answered in its conversation is stopped.
+        """
         earlier = [past for past in self.library.history.turns(conversation) if past.id < turn]
         for past in earlier:
             if (writing := self.writing(past.id)) and not writing.done:
                 writing.stop()
-        begun = Writing(self.library, turn, question, earlier, self.catch_up)
+        begun = Writing(self.library, turn, question, earlier, scope, self.catch_up)
         with self._lock:
             self._writings = {
                 key: writing for key, writing in self._writings.items() if not (writing.done and writing.saved)
@@ -170,14 +197,18 @@ class Desk:
         with self._lock:
             return self._writings.get(turn)
 
-    def original(self, source: str) -> Path | None:
-        """The file a source was read from; None when it is gone or no longer inside the folder."""
-        folder = self.library.folder.resolve()
-        path = (folder / source).resolve()
-        return path if path.is_relative_to(folder) and path.is_file() else None
+    def documents(self) -> dict[str, FileStatus]:
+        """The documents that answer now, by source. Looked up for every footnote on the page, so read once a change."""
+        generation = self.library.generation
+        known, documents = self._documents
+        if known != generation:
+            documents = {file.source: file for file in self.library.files() if file.content_hash}
+            self._documents = generation, documents
+        return documents
 
     def _tend(self) -> None:
-        while not self._closed.wait(TEND_EVERY):
+        for _ in self.library.occasions(self._closed):
+            self._syncing.join()  # one that runs may have passed by what has changed
             try:
                 behind = self.library.asked_to_sync or not self.library.plan().empty
             except FootnoteError:
@@ -200,6 +231,24 @@ class Desk:
             self._sync = ended
         if not self._closed.is_set():
             self.library.prepare()
+            self._synced.set()
+
+    def _suggest(self) -> None:
+        """Make suggestions anew after each sync that changed something, in the time when nobody waits for it."""
+        while self._synced.wait() and not self._closed.is_set():
+            self._synced.clear()
+            try:
+                generation = self.library.generation
+                if generation == self._suggested[0]:
+                    continue
+                made: list[str] = []
+                for question in self.library.suggestions():
+                    made.append(question)
+                    if len(made) == SUGGESTED or self._closed.is_set():
+                        break
+                self._suggested = generation, tuple(made)
+            except FootnoteError:
+                _log.warning("No questions could be suggested", exc_info=True)
 
     def _advance(self, progress: Progress) -> None:
         if self._closed.is_set():

@@ -7,3 +7,14 @@ function element(tag, attributes, ...children) {
   node.append(...children.filter((child) => child !== null));
   return node;
 }
+
+// A drawing of lines in a square of 20 by 20, which the name of its button describes.
+function icon(path) {
+  const space = "http://www.w3.org/2000/svg";
+  const drawing = document.createElementNS(space, "svg");
+  const line = document.createElementNS(space, "path");
+  for (const [name, value] of [["viewBox", "0 0 20 20"], ["aria-hidden", "true"], ["class", "icon"]]) drawing.setAttribute(name, value);
+  line.setAttribute("d", path);
+  drawing.append(line);
+  return drawing;
+}

@@ -9,7 +9,7 @@ function chip(item) {
       "data-key": "chip-" + item.at,
       "aria-label": item.name,
       "aria-pressed": String(item.open),
-      title: item.name,
+      "data-preview": JSON.stringify(item.preview),
     },
     String(item.number),
   );
@@ -81,7 +81,13 @@ function listed(item) {
 }
 
 const builders = {
-  question: (block) => element("h2", { class: "question", dir: "auto" }, block.text),
+  question: (block) =>
+    element(
+      "div",
+      { class: "asked" },
+      element("h2", { class: "question", dir: "auto" }, block.text),
+      block.asked ? element("p", { class: "scope" }, block.asked) : null,
+    ),
   waiting: (block) => element("p", { class: "waiting", role: "status" }, block.text),
   plain: (block) => element("p", { class: "plain" }, block.text),
   // Words not yet checked against the documents look unlike those that are.
@@ -98,12 +104,168 @@ const builders = {
     ),
 };
 
+const THUMB = "M2.5 9h3v8h-3z M5.5 9l3.5-6.5c1.2 0 2 .9 1.9 2l-.5 3.5h5c1 0 1.7.9 1.5 1.9l-1.1 5.7c-.2.8-.8 1.4-1.7 1.4H5.5";
+
+function action(what, name, content, pressed) {
+  const attributes = { type: "button", class: "action", "data-act": what, "data-key": "act-" + what, "aria-pressed": pressed ?? null };
+  return element("button", typeof content === "string" ? attributes : { ...attributes, "aria-label": name, title: name }, content);
+}
+
+function thumb(what, name, block) {
+  const button = action(what, name, icon(THUMB), String(block.rated === what));
+  button.classList.add(what);
+  return button;
+}
+
+builders.actions = (block) =>
+  element(
+    "div",
+    { class: "actions" },
+    element(
+      "div",
+      { class: "bar" },
+      block.copied ? action("copy", "", "Copy with footnotes") : null,
+      action("again", "", "Ask again"),
+      action("edit", "", "Edit question"),
+      block.rateable ? thumb("good", "Good answer", block) : null,
+      block.rateable ? thumb("bad", "Bad answer", block) : null,
+      element("span", { class: "said", role: "status" }),
+    ),
+    block.rated
+      ? element(
+          "form",
+          { class: "note" },
+          element("input", { type: "text", name: "note", value: block.note, maxlength: "2000", "aria-label": "Why? (optional)", placeholder: "Why? (optional)", "data-key": "note" }),
+          element("button", { class: "action", "data-key": "keep-note" }, "Keep note"),
+          block.note ? element("span", { class: "said", role: "status" }, "Kept.") : null,
+        )
+      : null,
+  );
+
+function copy(text, bar) {
+  const said = bar.querySelector(".said");
+  // Where the page may not write to the clipboard, the person can: the text is given, marked to be copied.
+  const offer = () => {
+    const box = element("textarea", { class: "offered", readonly: true, rows: "6", "aria-label": "The answer as Markdown" }, text);
+    bar.parentElement.querySelector(".offered")?.remove();
+    bar.after(box);
+    box.select();
+    said.textContent = "Copy the text below.";
+  };
+  if (!navigator.clipboard) return offer();
+  navigator.clipboard.writeText(text).then(() => (said.textContent = "Copied."), offer);
+}
+
+function edit(root, question, ask) {
+  const heading = root.querySelector(".question");
+  if (root.querySelector("form.edit")) return;
+  const box = element("textarea", { rows: "2", "aria-label": "The question" }, question);
+  const form = element(
+    "form",
+    { class: "edit" },
+    box,
+    element("button", { class: "action" }, "Ask"),
+    element("button", { class: "action", type: "button" }, "Cancel"),
+  );
+  const end = () => {
+    form.remove();
+    heading.hidden = false;
+    root.querySelector('[data-act="edit"]')?.focus();
+  };
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    const text = box.value.trim();
+    end();
+    if (text) ask(text);
+  };
+  box.onkeydown = (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      form.requestSubmit();
+    } else if (event.key === "Escape") {
+      event.preventDefault();
+      end();
+    }
+  };
+  form.lastElementChild.onclick = end;
+  heading.hidden = true;
+  heading.before(form);
+  box.focus();
+  box.select();
+}
+
+// What a footnote says before it is opened; it stays while it is pointed at, and Escape closes it.
+function previewing(root, preview) {
+  let closing = 0;
+  let of = null;
+  const close = () => {
+    clearTimeout(closing);
+    of?.removeAttribute("aria-describedby");
+    of = null;
+    if (preview.matches(":popover-open")) preview.hidePopover();
+  };
+  const closeSoon = () => {
+    clearTimeout(closing);
+    closing = setTimeout(close, 200);
+  };
+  const open = (chip) => {
+    clearTimeout(closing);
+    if (of === chip) return;
+    close();
+    of = chip;
+    chip.setAttribute("aria-describedby", "preview");
+    const { source, where, quote } = JSON.parse(chip.dataset.preview);
+    preview.replaceChildren(
+      element("strong", {}, source),
+      element("span", { class: "where" }, where),
+      element("q", { dir: "auto" }, quote),
+    );
+    preview.showPopover();
+    const at = chip.getBoundingClientRect();
+    const { width, height } = preview.getBoundingClientRect();
+    const below = at.bottom + 6 + height <= innerHeight || at.top < height + 6;
+    preview.style.left = Math.max(8, Math.min(at.left, innerWidth - width - 8)) + "px";
+    preview.style.top = (below ? at.bottom + 6 : at.top - height - 6) + "px";
+  };
+  const entered = (event) => {
+    const chip = event.target.closest(".chip");
+    if (chip) open(chip);
+  };
+  root.onmouseover = entered;
+  root.onmouseout = closeSoon;
+  preview.onmouseenter = () => clearTimeout(closing);
+  preview.onmouseleave = closeSoon;
+  const focused = (event) => event.target.matches?.(".chip:focus-visible") && open(event.target);
+  const escaped = (event) => {
+    if (event.key === "Escape" && of) {
+      event.preventDefault();
+      close();
+    }
+  };
+  root.addEventListener("focusin", focused);
+  root.addEventListener("focusout", closeSoon);
+  document.addEventListener("keydown", escaped, true);
+  document.addEventListener("scroll", close, true);
+  return {
+    close,
+    end: () => {
+      close();
+      root.removeEventListener("focusin", focused);
+      root.removeEventListener("focusout", closeSoon);
+      document.removeEventListener("keydown", escaped, true);
+      document.removeEventListener("scroll", close, true);
+    },
+  };
+}
+
 const drawn = new WeakMap();
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".turn");
-  const blocks = [{ kind: "question", text: data.question }, ...data.blocks];
+  const preview = previewing(root, parentElement.querySelector(".preview"));
+  const blocks = [{ kind: "question", text: data.question, asked: data.asked }, ...data.blocks];
   if (data.writing && data.blocks.length === 0) blocks.push({ kind: "waiting", text: "Reading the documents…" });
+  if (data.actions) blocks.push({ kind: "actions", ...data.actions });
   const before = drawn.get(root) ?? { texts: [], open: "" };
   const focused = parentElement.activeElement?.dataset.key ?? "";
 
@@ -119,7 +281,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.setAttribute("aria-busy", String(data.writing));
   root.setAttribute("aria-live", data.writing ? "polite" : "off");
 
-  const open = root.querySelector('button[aria-pressed="true"]')?.dataset.key ?? "";
+  const open = root.querySelector('button[data-at][aria-pressed="true"]')?.dataset.key ?? "";
   // When the source is closed, the keyboard goes back to the footnote it was opened from.
   const active = document.activeElement;
   const adrift = active === null || active === document.body || active.closest(".st-key-source-pane") !== null;
@@ -128,8 +290,25 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (key && parentElement.activeElement?.dataset.key !== key) root.querySelector(`[data-key="${key}"]`)?.focus();
   drawn.set(root, { texts, open });
 
+  const act = (done) => setTriggerValue("act", done);
   root.onclick = (event) => {
     const button = event.target.closest("button");
-    if (button) setTriggerValue("open", { closest: button.dataset.closest === "true", at: Number(button.dataset.at) });
+    if (button?.dataset.at) {
+      preview.close();
+      setTriggerValue("open", { closest: button.dataset.closest === "true", at: Number(button.dataset.at) });
+      return;
+    }
+    const what = button?.dataset.act;
+    if (what === "copy") copy(data.actions.copied, button.parentElement);
+    if (what === "again") act({ what });
+    if (what === "edit") edit(root, data.question, (text) => act({ what, text }));
+    // A second press takes a rating back.
+    if (what === "good" || what === "bad") act({ what: "rate", rated: data.actions.rated === what ? "" : what, note: data.actions.note });
   };
+  root.onsubmit = (event) => {
+    if (!event.target.matches("form.note")) return;
+    event.preventDefault();
+    act({ what: "rate", rated: data.actions.rated, note: event.target.elements.note.value });
+  };
+  return preview.end;
 }
