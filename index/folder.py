@@ -88,7 +88,7 @@ class FolderIndex:
         self._mended = False
         self._store_failed = False
         self._found: list[str] = []  # what was damaged, for the next examination to tell
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds the documents' texts, and conversations
         (home / "folder.txt").write_text(f"{folder}\n", encoding="utf-8", errors="surrogateescape")
         self._index = home / f"index-{fingerprint(embedder)[:12]}"
         self._index.mkdir(exist_ok=True)

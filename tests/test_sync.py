@@ -490,6 +490,13 @@ def test_a_file_exchanged_for_a_link_after_the_look_at_the_folder_is_not_followe
         _read(found, reader)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="rights of POSIX")
+def test_what_is_kept_can_be_read_by_its_owner_alone(here: Desk) -> None:
+    here.write("a.txt", "Something private.")
+    here.index.sync()
+    assert here.index.home.stat().st_mode & 0o077 == 0
+
+
 def test_a_hard_link_is_a_file_like_any_other(here: Desk, tmp_path: Path) -> None:
     # Nothing tells which of its names a file was made under; SECURITY.md says why it is read.
     (tmp_path / "elsewhere.txt").write_text("Something about apples.")
