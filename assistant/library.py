@@ -70,6 +70,12 @@ class Library:
         """Bring the index in step with the folder. Raises FolderMissing, IndexBusy, IndexDamaged."""
         return self._index.sync(on_progress or (lambda _: None))
 
+    def examine(self, on_progress: Callable[[Progress], None]) -> tuple[str, ...]:
+        """Examine what is kept of the folder, conversations included, and mend it; sentences saying what was found and
+        done. Raises IndexBusy, IndexDamaged, EmbeddingFailed."""
+        found = self._index.examine(on_progress)
+        return (*found, notice) if (notice := self.history.take_notice()) else found
+
     def forget_gone(self) -> None:
         """Say that the documents a sync reported as `gone` were removed on purpose; the next sync drops what is kept."""
         self._index.forget_gone()
