@@ -58,6 +58,11 @@ class Library:
         return self._index.generation
 
     @property
+    def notice(self) -> str:
+        """While the index is built anew because a setting changed: a sentence saying so; else empty."""
+        return self._index.notice
+
+    @property
     def asked_to_sync(self) -> bool:
         """Whether another process, such as `footnote index`, waits for this one to sync."""
         return self._index.asked_to_sync
