@@ -288,7 +288,7 @@ class FolderIndex:
                 if self.manifest.damaged or not self._mended:
                     self.manifest.check()
                 if not self._mended:
-                    mend(self.manifest, self._keeper.opened())
+                    mend(self.manifest, self._keeper.opened(), on_progress)
                     self._mended = True
                 report = sync(
                     self.folder, self.manifest, self._keeper.opened(), self._embedder, on_progress, self._retire

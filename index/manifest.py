@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from index.embedding import Vectors
-from index.errors import IndexDamaged, IndexUnwritable
+from index.errors import IndexBusy, IndexDamaged, IndexUnwritable
 from index.scope import Scope, first_day, last_day
 from index.terms import terms
 from index.titles import name_words
@@ -56,7 +56,7 @@ CREATE TABLE passages (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, source TEXT NOT NULL, content_hash TEXT NOT NULL,
     ordinal INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, line INTEGER NOT NULL,
     places TEXT NOT NULL, sentences TEXT NOT NULL, title TEXT NOT NULL, metadata TEXT NOT NULL, text TEXT NOT NULL,
-    terms TEXT NOT NULL, term_count INTEGER NOT NULL, vector BLOB NOT NULL REFERENCES vectors
+    term_count INTEGER NOT NULL, vector BLOB NOT NULL REFERENCES vectors
 );
 CREATE UNIQUE INDEX passages_in_order ON passages (source, ordinal);
 CREATE INDEX passages_by_vector ON passages (vector);
@@ -65,20 +65,25 @@ CREATE VIRTUAL TABLE passage_terms USING fts5 (
 );
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab (passage_terms, 'row');
 
--- A passage's embedding (float32) and those of its sentences (float16, one after another), by the hash of what was
--- embedded. `sum` is the CRC-32 of the three: all else can be compared with what it was made of.
+-- What takes long to make of a passage, by the hash of what it is made of: its search terms, its embedding (float32)
+-- and those of its sentences (float16, one after another). `sum` is a CRC-32 of the others: whatever else is kept can be
+-- compared with what it was made of.
 CREATE TABLE vectors (
-    key BLOB PRIMARY KEY, vector BLOB NOT NULL, sentences BLOB NOT NULL, sum INTEGER NOT NULL
+    key BLOB PRIMARY KEY, term_count INTEGER NOT NULL, sum INTEGER NOT NULL, terms TEXT NOT NULL, vector BLOB NOT NULL,
+    sentences BLOB NOT NULL
 ) WITHOUT ROWID;
 
 -- Ids that Chroma may hold although no passage has them: written before Chroma is, cleared after it is cleaned.
 CREATE TABLE strays (id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 _REFUSED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 # SQLite's default bound on the variables of one statement, in builds older than 3.32.
 _VARIABLES = 900
+# Passages are added so many at a time, and texts compressed in pieces of so many characters.
+_ROWS = 500
+_PIECE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +112,29 @@ class IndexedDocument:
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A passage with what ranking needs: its terms and those of it and its neighbours, each with the title's, and unit
-    vectors of the passage, shape (dimensions,), and of its sentences, shape (sentences, dimensions)."""
+    vectors of the passage, shape (dimensions,), and of its sentences, shape (sentences, dimensions).
 
-    passage: Passage
-    terms: list[str]
-    window: list[str]
+    Terms are one text, each with a space of its own on either side, which is searched faster than a list. The passage
+    itself is made when it is asked for: most candidates are not.
+    """
+
+    row: Sequence[Any]
+    terms: str
+    window: str
     vector: Vectors
     sentence_vectors: Vectors
+
+    @property
+    def source(self) -> str:
+        return str(self.row[_NAMES.index("source")])
+
+    @property
+    def start(self) -> int:
+        return int(self.row[_NAMES.index("start")])
+
+    @property
+    def passage(self) -> Passage:
+        return _passage(self.row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +156,8 @@ class ManifestDamaged(IndexDamaged):
 class Manifest:
     """One index's manifest. Safe to use from several threads; another process may read it while this one writes.
 
-    Any use of a file that SQLite finds damaged raises ManifestDamaged.
+    Any use of a file that SQLite finds damaged raises ManifestDamaged, and one that another process writes to for more
+    than a minute IndexBusy.
     """
 
     def __init__(self, path: Path) -> None:
@@ -164,14 +186,20 @@ class Manifest:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: all of it is kept, durably, or none."""
+        """A transaction: all of it is kept, durably, or none. One within another is part of it."""
         with self._connected() as connection:
+            if getattr(self._held, "writing", False):
+                yield connection
+                return
             connection.execute("BEGIN IMMEDIATE")
+            self._held.writing = True
             try:
                 yield connection
             except BaseException:
                 connection.rollback()
                 raise
+            finally:
+                self._held.writing = False
             connection.commit()
 
     @contextmanager
@@ -204,6 +232,8 @@ class Manifest:
             yield
         except (sqlite3.DatabaseError, zlib.error, UnicodeDecodeError) as fault:
             code = getattr(fault, "sqlite_errorcode", 0) & 0xFF
+            if code == sqlite3.SQLITE_BUSY:
+                raise IndexBusy("Another Footnote is writing to the index at length. Try again in a minute.") from fault
             torn = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
             # SQLite gives back what a column or a message holds; that text is no text is found by Python.
             if torn or isinstance(fault, zlib.error | UnicodeDecodeError) or "Could not decode to UTF-8" in str(fault):
@@ -301,8 +331,8 @@ class Manifest:
         if verdict != "ok" or self._version() != SCHEMA_VERSION:
             return str(verdict)
         with self._connected() as connection:
-            for key, vector, sentences, held in connection.execute("SELECT key, vector, sentences, sum FROM vectors"):
-                if _sum(key, vector, sentences) != held:
+            for row in connection.execute("SELECT * FROM vectors"):
+                if not _is_whole(row):
                     return "an embedding was altered"
             for key, *about, text in connection.execute("SELECT key, metadata, notices, places, text FROM texts"):
                 if _text_key(about, text) != key:
@@ -315,13 +345,15 @@ class Manifest:
             new = remade(document)
             if about != [*_document_row(new)]:
                 return f"what is noted of {source} was altered"
-            statement = f"SELECT {', '.join(_WRITTEN)} FROM passages WHERE source = ? ORDER BY ordinal"
+            statement = f"SELECT {_COLUMNS}, vector FROM passages WHERE source = ? ORDER BY ordinal"
             with self._connected() as connection:
                 kept = connection.execute(statement, (source,))
                 made = (tuple(row.values()) for row in _passage_rows(new))
                 if any(one != other for one, other in zip_longest(kept, made)):
                     return f"the passages of {source} were altered"
-        ((passages,),) = self._rows("SELECT count(*) FROM passages")
+        ((passages,),) = self._rows(
+            "SELECT count(*) FROM passages p JOIN vectors v ON v.key = p.vector AND v.term_count = p.term_count"
+        )
         ((texts,),) = self._rows("SELECT count(*) FROM texts")
         if passages != sum(row[2] for row in documents) or texts != len({row[1] for row in documents}):
             return "something is kept of documents that are not there"
@@ -331,10 +363,7 @@ class Manifest:
         """Fill the search index again from the passages."""
         with self.writing() as connection:
             connection.execute("INSERT INTO passage_terms (passage_terms) VALUES ('delete-all')")
-            connection.execute(
-                "INSERT INTO passage_terms (rowid, terms)"
-                " SELECT p.number, d.title_terms || ' ' || p.terms FROM passages p JOIN documents d USING (source)"
-            )
+            connection.execute(f"INSERT INTO passage_terms (rowid, terms) SELECT p.number, {_SEARCHED}")
 
     def forget_files(self) -> None:
         """Note nothing of any file, so that the next sync looks into each."""
@@ -344,13 +373,12 @@ class Manifest:
     def take_vectors(self, path: Path) -> None:
         """Keep the embeddings of another manifest, however damaged: those that can be read and are whole."""
         other = sqlite3.connect(path)
+        other.text_factory = lambda data: data.decode(errors="replace")  # text that is none costs its own row alone
         try:
-            rows = other.execute("SELECT key, vector, sentences, sum FROM vectors")
+            rows = other.execute("SELECT * FROM vectors")
             while some := rows.fetchmany(_VARIABLES):
                 with self.writing() as connection:
-                    connection.executemany(
-                        "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)", (row for row in some if _is_whole(*row))
-                    )
+                    connection.executemany(_KEEP, (row for row in some if _is_whole(row)))
         except (sqlite3.DatabaseError, UnicodeDecodeError):
             return  # what comes after is embedded again
         finally:
@@ -440,16 +468,18 @@ class Manifest:
         kept = {row[0] for row in self._rows_in("SELECT key FROM vectors WHERE key IN ({})", wanted)}
         return set(wanted) - kept
 
-    def put_vectors(self, keys: Sequence[bytes], vectors: Vectors, sentences: Sequence[Vectors]) -> None:
-        """Keep embeddings: of passages, shape (len(keys), dimensions), and for each of its sentences in order."""
-        rows = (
-            (key, vector.astype("<f4").tobytes(), of_sentences.astype("<f2").tobytes())
-            for key, vector, of_sentences in zip(keys, vectors, sentences, strict=True)
-        )
+    def put_vectors(
+        self, keys: Sequence[bytes], texts: Sequence[str], vectors: Vectors, sentences: Sequence[Vectors]
+    ) -> None:
+        """Keep embeddings: of passages with these texts, shape (len(keys), dimensions), and for each of its sentences
+        in order. With them the texts' search terms are kept."""
+        rows = []
+        for key, text, vector, of_sentences in zip(keys, texts, vectors, sentences, strict=True):
+            found = terms(text)
+            row = (" ".join(found), vector.astype("<f4").tobytes(), of_sentences.astype("<f2").tobytes())
+            rows.append((key, len(found), _sum(key, len(found), *row), *row))
         with self.writing() as connection:
-            connection.executemany(
-                "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)", ((*row, _sum(*row)) for row in rows)
-            )
+            connection.executemany(_KEEP, rows)
 
     def kept_vectors(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
         """The passage embeddings kept under `keys`, by key."""
@@ -472,15 +502,17 @@ class Manifest:
         removed: Sequence[str] = (),
         files: Sequence[FileRow] = (),
         forgotten: Iterable[str] = (),
+        on_rows: Callable[[], None] = lambda: None,
     ) -> None:
         """One step from old to new: `documents` take the place of whatever their sources had, the documents of the
         sources `removed` go, the rows `files` are kept and those of the sources `forgotten` dropped. Ids that Chroma
-        still holds for what went are left as strays."""
+        still holds for what went are left as strays. `on_rows` is called as it goes on, since a long document takes a
+        minute."""
         with self.writing() as connection:
             for source in [*removed, *(new.document.source for new in documents)]:
                 _remove_document(connection, source)
             for new in documents:
-                _add_document(connection, new)
+                _add_document(connection, new, on_rows)
             connection.executemany("DELETE FROM files WHERE source = ?", ((source,) for source in forgotten))
             connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", map(astuple, files))
             if documents or removed:
@@ -492,9 +524,11 @@ class Manifest:
     def candidates(self, ids: Sequence[str]) -> list[Candidate]:
         """The passages in `ids` that answer now, with what ranking needs of them; the others are left out."""
         rows = self._rows_in(
-            f"SELECT {_prefixed('p')}, p.terms, d.title_terms, v.vector, v.sentences,"
-            " (SELECT terms FROM passages b WHERE b.source = p.source AND b.ordinal = p.ordinal - 1),"
-            " (SELECT terms FROM passages a WHERE a.source = p.source AND a.ordinal = p.ordinal + 1)"
+            f"SELECT {_prefixed('p')}, v.terms, d.title_terms, v.vector, v.sentences,"
+            " (SELECT terms FROM vectors JOIN passages b ON key = b.vector"
+            " WHERE b.source = p.source AND b.ordinal = p.ordinal - 1),"
+            " (SELECT terms FROM vectors JOIN passages a ON key = a.vector"
+            " WHERE a.source = p.source AND a.ordinal = p.ordinal + 1)"
             " FROM passages p JOIN documents d ON d.source = p.source JOIN vectors v ON v.key = p.vector"
             " WHERE p.id IN ({})",
             ids,
@@ -504,9 +538,9 @@ class Manifest:
             passage = np.frombuffer(vector, "<f4")
             found.append(
                 Candidate(
-                    passage=_passage(columns),
-                    terms=f"{title} {own}".split(),
-                    window=f"{title} {before or ''} {own} {after or ''}".split(),
+                    row=columns,
+                    terms=_apart(title, own),
+                    window=_apart(title, before, own, after),
                     vector=passage,
                     sentence_vectors=np.frombuffer(sentences, "<f2").reshape(-1, len(passage)).astype(np.float32),
                 )
@@ -572,6 +606,14 @@ class Manifest:
         if not question:
             return []
         match = " OR ".join('"' + term.replace('"', '""') + '"' for term in question)
+        if scope.is_everything:
+            # The best are cut out before anything else of them is read; twice as many, so that ties fall inside.
+            rows = self._rows(
+                "SELECT p.id FROM (SELECT rowid, rank FROM passage_terms WHERE passage_terms MATCH ? ORDER BY rank LIMIT ?)"
+                " AS best JOIN passages p ON p.number = best.rowid ORDER BY best.rank, p.id LIMIT ?",
+                (match, 2 * limit, limit),
+            )
+            return [row[0] for row in rows]
         within, values = _condition(scope)
         rows = self._rows(
             "SELECT p.id FROM passage_terms JOIN passages p ON p.number = passage_terms.rowid"
@@ -603,13 +645,17 @@ class Manifest:
     def vectors_in(self, scope: Scope) -> tuple[list[str], Vectors]:
         """The ids of the passages of the scope, and their embeddings, shape (passages, dimensions)."""
         within, values = _condition(scope)
-        rows = self._rows(
-            "SELECT p.id, v.vector FROM documents d JOIN passages p ON p.source = d.source"
-            f" JOIN vectors v ON v.key = p.vector WHERE {within} ORDER BY p.number",
-            values,
-        )
-        vectors = [np.frombuffer(vector, "<f4") for _, vector in rows]
-        return [id_ for id_, _ in rows], np.stack(vectors) if vectors else np.zeros((0, 0), np.float32)
+        ids: list[str] = []
+        vectors = bytearray()  # not a list of them: of a large folder they would lie in memory twice
+        with self._connected() as connection:
+            for id_, vector in connection.execute(
+                "SELECT p.id, v.vector FROM documents d JOIN passages p ON p.source = d.source"
+                f" JOIN vectors v ON v.key = p.vector WHERE {within} ORDER BY p.number",
+                values,
+            ):
+                ids.append(id_)
+                vectors += vector
+        return ids, np.frombuffer(vectors, "<f4").reshape(len(ids), -1) if ids else np.zeros((0, 0), np.float32)
 
     # Strays
 
@@ -642,6 +688,12 @@ def _condition(scope: Scope) -> tuple[str, list[str]]:
     return " AND ".join(parts), values
 
 
+def _apart(*texts: str | None) -> str:
+    """Terms with single spaces between them, each with a space on either side."""
+    joined = " ".join(text for text in texts if text)
+    return f" {joined.replace(' ', '  ')} " if joined else ""
+
+
 def vector_key(fingerprint: str, passage: Passage) -> bytes:
     """The key under which the embeddings of a passage and its sentences by the model `fingerprint` are kept. It is the
     same wherever the same words stand, so that a renamed or copied file needs no new ones."""
@@ -655,7 +707,6 @@ _NAMES = (
     *("places", "sentences", "title", "metadata", "text"),
 )
 _COLUMNS = ", ".join(_NAMES)
-_WRITTEN = (*_NAMES, "vector", "terms", "term_count")
 
 
 def _prefixed(table: str) -> str:
@@ -702,17 +753,6 @@ def place_rows(places: Iterable[Place]) -> list[list[Any]]:
     return [list(astuple(place)) for place in places]
 
 
-def _text_row(document: Document) -> tuple[str, list[str | bytes]]:
-    """The key of a document's text, and the other columns."""
-    about = [
-        json.dumps(metadata_fields(document.metadata)),
-        json.dumps(document.notices),
-        json.dumps(place_rows(document.places)),
-    ]
-    text = zlib.compress(document.text.encode("utf-8", "surrogatepass"), 1)
-    return _text_key(about, text), [*about, text]
-
-
 def _text_key(about: Sequence[str], text: bytes) -> str:
     return hashlib.sha256(b"\0".join([*(part.encode() for part in about), text])).hexdigest()
 
@@ -725,42 +765,85 @@ def _document_row(new: IndexedDocument) -> tuple[int, str, str, str]:
 
 
 def _passage_rows(new: IndexedDocument) -> Iterator[dict[str, Any]]:
-    """The columns of each passage but its number, as `_WRITTEN` names them."""
+    """The columns of each passage but its number and its terms' count, in the order of `_NAMES`."""
     metadata = json.dumps(metadata_fields(new.document.metadata))
     for passage, key in zip(new.passages, new.vector_keys, strict=True):
-        passage_terms = terms(passage.text)
-        values = (
-            *(passage.id, passage.source, passage.content_hash, passage.ordinal, passage.start, passage.end),
-            *(passage.line, json.dumps(place_rows(passage.places)), json.dumps(passage.sentences), passage.title),
-            *(metadata, passage.text, key, " ".join(passage_terms), len(passage_terms)),
-        )
-        yield dict(zip(_WRITTEN, values, strict=True))
+        yield _passage_row(passage, key, metadata)
 
 
-def _add_document(connection: sqlite3.Connection, new: IndexedDocument) -> None:
+def _add_document(connection: sqlite3.Connection, new: IndexedDocument, on_rows: Callable[[], None]) -> None:
     document = new.document
-    text_key, text_row = _text_row(document)
-    connection.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?, ?, ?)", (text_key, *text_row))
-    row = _document_row(new)
+    text = _compressed(document.text)
+    about = (
+        metadata := json.dumps(metadata_fields(document.metadata)),
+        json.dumps(document.notices),
+        json.dumps(place_rows(document.places)),
+    )
+    text_key = _text_key(about, text)
+    connection.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?, ?, ?)", (text_key, *about, text))
     connection.execute(
         "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (document.source, document.content_hash, text_key, new.indexed_at, *row),
+        (document.source, document.content_hash, text_key, new.indexed_at, *_document_row(new)),
     )
-    for passage in _passage_rows(new):
-        statement = f"INSERT INTO passages ({', '.join(passage)}) VALUES ({', '.join('?' * len(passage))})"
-        number = connection.execute(statement, tuple(passage.values())).lastrowid
+    for first in range(0, len(new.passages), _ROWS):
+        for at in range(first, min(first + _ROWS, len(new.passages))):
+            _add_passage(connection, new.passages[at], new.vector_keys[at], metadata)
+        added = (document.source, first, first + _ROWS)
         connection.execute(
-            "INSERT INTO passage_terms (rowid, terms) VALUES (?, ?)", (number, f"{row[1]} {passage['terms']}")
+            f"INSERT INTO passage_terms (rowid, terms) SELECT p.number, {_SEARCHED} WHERE {_ADDED}", added
         )
-    connection.executemany("DELETE FROM strays WHERE id = ?", ((passage.id,) for passage in new.passages))
+        connection.execute(f"DELETE FROM strays WHERE id IN (SELECT id FROM passages p WHERE {_ADDED})", added)
+        on_rows()
+
+
+def _passage_row(passage: Passage, key: bytes, metadata: str) -> dict[str, Any]:
+    return {
+        "id": passage.id,
+        "source": passage.source,
+        "content_hash": passage.content_hash,
+        "ordinal": passage.ordinal,
+        "start": passage.start,
+        '"end"': passage.end,
+        "line": passage.line,
+        "places": json.dumps(place_rows(passage.places)),
+        "sentences": json.dumps(passage.sentences),
+        "title": passage.title,
+        "metadata": metadata,
+        "text": passage.text,
+        "vector": key,
+    }
+
+
+def _add_passage(connection: sqlite3.Connection, passage: Passage, key: bytes, metadata: str) -> None:
+    row = _passage_row(passage, key, metadata)
+    connection.execute(
+        f"INSERT INTO passages ({', '.join(row)}, term_count)"
+        f" SELECT {', '.join('?' * len(row))}, term_count FROM vectors WHERE key = ?",
+        (*row.values(), key),
+    )
+
+
+def _compressed(text: str) -> bytes:
+    """The text in UTF-8, compressed; encoded in pieces, since a large one would lie in memory once more."""
+    packer = zlib.compressobj(1)
+    packed = [
+        packer.compress(text[at : at + _PIECE].encode("utf-8", "surrogatepass")) for at in range(0, len(text), _PIECE)
+    ]
+    return b"".join([*packed, packer.flush()])
+
+
+# The rows of a document that were added last, and what full-text search is given of passages `p`.
+_ADDED = "p.source = ? AND p.ordinal >= ? AND p.ordinal < ?"
+_SEARCHED = (
+    "d.title_terms || ' ' || v.terms FROM passages p JOIN documents d USING (source) JOIN vectors v ON v.key = p.vector"
+)
 
 
 def _remove_document(connection: sqlite3.Connection, source: str) -> None:
     # A contentless FTS5 table must be told what it held.
     connection.execute(
         "INSERT INTO passage_terms (passage_terms, rowid, terms)"
-        " SELECT 'delete', p.number, d.title_terms || ' ' || p.terms FROM passages p JOIN documents d USING (source)"
-        " WHERE source = ?",
+        f" SELECT 'delete', p.number, {_SEARCHED} WHERE source = ?",
         (source,),
     )
     connection.execute("INSERT OR IGNORE INTO strays SELECT id FROM passages WHERE source = ?", (source,))
@@ -772,14 +855,21 @@ def _remove_document(connection: sqlite3.Connection, source: str) -> None:
     )
 
 
-def _sum(key: bytes, vector: bytes, sentences: bytes) -> int:
-    return zlib.crc32(sentences, zlib.crc32(vector, zlib.crc32(key)))
+def _sum(key: bytes, term_count: int, found: str, vector: bytes, sentences: bytes) -> int:
+    return zlib.crc32(b"\0".join([key, str(term_count).encode(), found.encode(), vector, sentences]))
 
 
-def _is_whole(key: object, vector: object, sentences: object, held: object) -> bool:
-    parts = (key, vector, sentences)
-    return all(isinstance(part, bytes) for part in parts) and _sum(*parts) == held  # type: ignore[arg-type]
+def _is_whole(row: Sequence[Any]) -> bool:
+    """Whether a row of vectors, its columns in order, is the one that was written."""
+    key, term_count, held, found, vector, sentences = row
+    kinds = [(key, bytes), (found, str), (vector, bytes), (sentences, bytes)]
+    return (
+        all(isinstance(value, kind) for value, kind in kinds)
+        and _sum(key, term_count, found, vector, sentences) == held
+    )
 
+
+_KEEP = "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?, ?, ?)"
 
 # But for the tables that FTS5 makes for itself, whose form is SQLite's.
 _TABLES = "SELECT name, coalesce(sql, '') FROM sqlite_master WHERE name NOT LIKE 'passage\\_terms\\_%' ESCAPE '\\'"

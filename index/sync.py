@@ -193,7 +193,7 @@ def forget_gone(manifest: Manifest) -> None:
     manifest.put("gone", "")
 
 
-def mend(manifest: Manifest, store: PassageStore) -> int:
+def mend(manifest: Manifest, store: PassageStore, on_progress: OnProgress = lambda _: None) -> int:
     """Make Chroma equal to the manifest, from kept embeddings; the number of rows written or deleted."""
     wanted, held = manifest.passage_ids(), set(store.ids())
     extra = sorted(held - wanted)
@@ -201,10 +201,13 @@ def mend(manifest: Manifest, store: PassageStore) -> int:
     manifest.clear_strays(manifest.strays())
     missing = wanted - held
     if missing:
+        done = 0
         for passages, vectors in manifest.all_passages(PAGE):
             lacking = [at for at, passage in enumerate(passages) if passage.id in missing]
             if lacking:
                 store.upsert([passages[at] for at in lacking], vectors[lacking])
+                done += len(lacking)
+                on_progress(Progress("Restoring the search index", passages[-1].source, 0, 0, done, len(missing)))
     return len(extra) + len(missing)
 
 
@@ -270,16 +273,19 @@ class _Apply:
     def take_all(self, changes: Iterable[_Change]) -> None:
         """Read and index changed files, and those among the others that change meanwhile."""
         self._waiting = {change.file.source: change for change in changes}
-        while self._waiting or self._late:
+        while True:
             if self._late:
                 change = self._late.pop()
                 self.overtook.append(change.file.source)
                 self._take(change)
                 self._flush()
-            else:
+            elif self._waiting:
                 self._take(self._waiting.pop(next(iter(self._waiting))))
+            else:
+                self._flush()
+                if not self._late:
+                    break
             self._look()
-        self._flush()
         self._clear_strays()
 
     def _take(self, change: _Change) -> None:
@@ -349,6 +355,7 @@ class _Apply:
             [*removed, *moved],
             [*files, *(new.row for new in group)],
             forgotten,
+            lambda: self._tracker.tell("Storing", group[-1].row.source),
         )
         self._clear_strays()
 
@@ -358,8 +365,6 @@ class _Apply:
         self._manifest.clear_strays(strays)
 
     def _index(self, group: Sequence[_New]) -> None:
-        if group:
-            self._tracker.tell("Storing", group[-1].row.source)
         self.step(group)
         for new in group:
             self._tracker.done(new.change.file)
@@ -384,7 +389,8 @@ class _Apply:
         for at in range(0, len(wanted), _EMBED_BATCH):
             keys = wanted[at : at + _EMBED_BATCH]
             # Kept at once: what is embedded is never embedded again, wherever the run is stopped.
-            self._manifest.put_vectors(keys, *_embedded(self._embedder, [by_key[key] for key in keys]))
+            some = [by_key[key] for key in keys]
+            self._manifest.put_vectors(keys, [p.text for p in some], *_embedded(self._embedder, some))
             self.embedded += len(keys)
             self._tracker.embedded(len(keys), by_key[keys[-1]].source)
             self._look()
@@ -393,6 +399,8 @@ class _Apply:
         # Many rows in one call: each call costs Chroma about 10 ms, one row or a thousand.
         vectors = self._manifest.kept_vectors([key for key, _ in rows])
         self._store.upsert([passage for _, passage in rows], np.stack([vectors[key] for key, _ in rows]))
+        self._tracker.tell("Storing", rows[-1][1].source)
+        self._look()
 
     def _look(self) -> None:
         """Look through the folder again, if it is time."""

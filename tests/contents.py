@@ -48,7 +48,7 @@ def contents(index: FolderIndex) -> Contents:
             passages={
                 row[0]: row[1:]
                 for row in rows(
-                    'SELECT id, source, content_hash, ordinal, start, "end", line, places, sentences, title, text, terms, vector FROM passages'
+                    'SELECT id, source, content_hash, ordinal, start, "end", line, places, p.sentences, title, text, terms, p.vector FROM passages p JOIN vectors ON key = p.vector'
                 )
             },  # type: ignore
             terms={id_: tuple(term for _, term in sorted(held)) for id_, held in terms.items()},

@@ -22,7 +22,7 @@ from index.errors import FolderMissing, IndexUnwritable, SourceUnreadable
 from index.folder import FolderIndex
 from index.reading import Reader
 from index.sync import _read
-from index.types import State
+from index.types import Progress, State
 
 
 class Desk:
@@ -732,6 +732,30 @@ def test_progress_ends_with_every_file_and_passage_done(desk: Desk) -> None:
     desk.index.sync(told.append)
     assert (told[-1].files_done, told[-1].files_total) == (4, 4)
     assert told[-1].passages_done == told[-1].passages_total == 4
+
+
+def test_a_long_document_tells_how_far_it_is_also_where_nothing_is_left_to_embed(here: Desk) -> None:
+    class Stopped(BaseException):
+        pass
+
+    here.write("long.txt", "\n\n".join(f"Entry {n} tells of {'this and that ' * 20}." for n in range(4000)))
+
+    def stop_at_the_swap(progress: Progress) -> None:
+        if progress.stage == "Storing" and progress.passages_done == 4000:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        here.index.sync(stop_at_the_swap)
+    here.embedder.embedded.clear()
+    here.reopen()
+    told: list[Progress] = []
+    here.index.sync(told.append)
+    assert here.embedder.embedded == []
+    done = [progress.passages_done for progress in told]
+    assert done == sorted(done)
+    assert len(set(done)) > 7
+    assert done[-1] == told[-1].passages_total == 4000
+    assert_whole(here.index)
 
 
 def test_a_broken_off_sync_goes_on_where_it_stopped(here: Desk) -> None:
