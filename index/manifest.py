@@ -377,6 +377,7 @@ class Manifest:
     def take_vectors(self, path: Path) -> None:
         """Keep the embeddings of another manifest, however damaged: those that can be read and are whole."""
         other = sqlite3.connect(path)
+        other.text_factory = lambda data: data.decode(errors="replace")  # text that is none costs its own row alone
         try:
             rows = other.execute(f"SELECT {_KEPT} FROM vectors")
             while some := rows.fetchmany(_VARIABLES):
