@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -146,6 +146,9 @@ def ask(
 def index(
     folder: FolderArgument = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and do nothing.")] = False,
+    removed: Annotated[
+        bool, typer.Option("--removed", help="Confirm that documents which went all at once were removed on purpose.")
+    ] = False,
     chroma_url: ChromaOption = None,
 ) -> None:
     """Bring the index in step with the folder."""
@@ -153,7 +156,11 @@ def index(
         if dry_run:
             _print_plan(library.plan())
         else:
-            _print_report(_with_progress(library.sync))
+            report = _with_progress(library.sync)
+            if removed and report.gone:
+                library.forget_gone()
+                report = replace(report, gone=0)
+            _print_report(report)
             unreadable = sum(file.state is State.UNREADABLE for file in library.files())
             if unreadable:
                 files = "1 file" if unreadable == 1 else f"{unreadable} files"
@@ -316,8 +323,7 @@ def _synced(library: Library) -> None:
     except IndexBusy:
         typer.echo("Another Footnote keeps this folder's index; the answer is from what it has indexed.", err=True)
         return
-    for source, reason in report.failed:
-        typer.echo(f"Not read: {source}: {reason}", err=True)
+    _print_failed(report)
 
 
 def _with_progress(work: Callable[[Callable[[Progress], None]], SyncReport]) -> SyncReport:
@@ -475,8 +481,18 @@ def _print_report(report: SyncReport) -> None:
     }
     done = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "no documents"
     typer.echo(f"{done}; {report.embedded} passages embedded, {report.reused} reused, {report.seconds:.1f} s.")
+    _print_failed(report)
+
+
+def _print_failed(report: SyncReport) -> None:
     for source, reason in report.failed:
         typer.echo(f"Not read: {source}: {reason}", err=True)
+    if report.gone:
+        typer.echo(
+            f"{report.gone} documents, more than half of all, went from the folder at once. If a drive is not mounted, "
+            "mount it: nothing is embedded again. If you removed them, say so with 'footnote index --removed FOLDER'.",
+            err=True,
+        )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from dataclasses import dataclass, replace
 
 from starlette.concurrency import run_in_threadpool
@@ -15,9 +16,6 @@ from index.errors import IndexBusy
 
 WAIT = 20.0
 """Seconds that a question waits for the index to be in step."""
-
-PAUSE = 10.0
-"""Seconds between two looks at the folder when nobody asks."""
 
 _log = logging.getLogger(__name__)
 
@@ -51,9 +49,13 @@ class Keeper:
 
     async def keep(self) -> None:
         """Keep the index in step until cancelled, so that what is new is read before anybody asks."""
-        while True:
-            await self._sync()
-            await asyncio.sleep(PAUSE)
+        cancelled = threading.Event()
+        occasions = self._library.occasions(cancelled)
+        try:
+            while await run_in_threadpool(next, occasions, self) is None:
+                await self._sync()
+        finally:
+            cancelled.set()
 
     async def in_step(self) -> None:
         """Return once the index holds the folder as it is now.

@@ -73,6 +73,10 @@ class Library:
         """Bring the index in step with the folder. Raises FolderMissing, IndexBusy, IndexDamaged."""
         return self._index.sync(on_progress or (lambda _: None))
 
+    def forget_gone(self) -> None:
+        """Say that the documents a sync reported as `gone` were removed on purpose; the next sync drops what is kept."""
+        self._index.forget_gone()
+
     def watch(
         self, on_report: Callable[[SyncReport], None], on_error: Callable[[FootnoteError], None], stop: Event
     ) -> None:
@@ -80,6 +84,12 @@ class Library:
         from index.watching import watch
 
         watch(self._index, on_report, on_error, stop)
+
+    def occasions(self, stop: Event) -> Iterator[None]:
+        """At once, and whenever the index may be behind its folder, until `stop` is set: when to sync."""
+        from index.watching import occasions
+
+        return occasions(self._index, stop)
 
     def files(self) -> tuple[FileStatus, ...]:
         """Every file of the folder, and what became of it."""

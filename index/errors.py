@@ -6,8 +6,10 @@ FootnoteError
 │   └── SourceUnsupported  a kind of file that is not read at all
 ├── IndexBusy            another process is writing this index
 ├── IndexDamaged         the stored index cannot be opened or mended
+├── IndexUnwritable      the place where the index is kept cannot be written
 ├── ScopeUnusable        no document is where, or of the time, that a question is to be asked of
 ├── StoreUnreachable     the Chroma server does not answer
+├── ReadingUnavailable   no process can be started to read files in
 ├── EmbeddingFailed      the embedding model gave no vectors
 └── (assistant.errors)   EndpointError and its kinds
 """
@@ -39,12 +41,20 @@ class IndexDamaged(FootnoteError):
     """The stored index cannot be opened, and rebuilding it failed too."""
 
 
+class IndexUnwritable(FootnoteError):
+    """The disk is full, or the place where the index is kept may not be written. Nothing kept is lost by it."""
+
+
 class ScopeUnusable(FootnoteError):
     """The part of the folder that a question is to be asked of cannot be understood, or holds no document."""
 
 
 class StoreUnreachable(FootnoteError):
     """The Chroma server at the given address does not answer."""
+
+
+class ReadingUnavailable(FootnoteError):
+    """The process that reads files cannot be started."""
 
 
 class EmbeddingFailed(FootnoteError):

@@ -7,8 +7,8 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from index import readers, splitting, terms
 from index.embedding import Embedder, MiniLM, Vectors
-from index.errors import FootnoteError, IndexDamaged, ScopeUnusable, StoreUnreachable
+from index.errors import FootnoteError, IndexDamaged, IndexUnwritable, ScopeUnusable, StoreUnreachable
 from index.handover import Handover
 from index.keeping import StoreKeeper
 from index.manifest import SCHEMA_VERSION, Manifest, ManifestDamaged
@@ -35,7 +35,7 @@ from index.predecessor import (
 from index.scanning import existing_folder
 from index.scope import EVERYTHING, Scope
 from index.store import PassageStore, StoreDamaged
-from index.sync import OnProgress, mend, plan, sync
+from index.sync import OnProgress, forget_gone, mend, plan, sync
 from index.types import Document, FileStatus, Hit, Passage, Progress, SyncPlan, SyncReport
 
 if TYPE_CHECKING:
@@ -108,15 +108,17 @@ class FolderIndex:
     def open(
         cls, folder: Path, data_dir: Path, embedder: Embedder | None = None, chroma_url: str | None = None
     ) -> FolderIndex:
-        """Open a folder's index, kept below `data_dir`; made when it is first synced. Raises FolderMissing, and
-        IndexDamaged if only its owner can mend it."""
+        """Open a folder's index, kept below `data_dir`; made when it is first synced. Raises FolderMissing,
+        IndexUnwritable, and IndexDamaged if only its owner can mend it."""
         folder = existing_folder(folder)
         own_model = MiniLM(data_dir / "models")
 
         def embedder_of(model: str) -> Embedder | None:
             return next((known for known in (embedder, own_model) if known and known.fingerprint == model), None)
 
-        return cls(folder, home_of(folder, data_dir), embedder or own_model, chroma_url, embedder_of)
+        home = home_of(folder, data_dir)
+        with _refusal_is_told(home):
+            return cls(folder, home, embedder or own_model, chroma_url, embedder_of)
 
     @property
     def generation(self) -> int:
@@ -156,20 +158,27 @@ class FolderIndex:
 
     def sync(self, on_progress: OnProgress = lambda _: None, patience: float = PATIENCE) -> SyncReport:
         """Bring the index in step with the folder, or have the process that owns it do so. Raises FolderMissing,
-        StoreUnreachable, IndexDamaged, and IndexBusy if the owner does not begin within `patience` seconds."""
-        if not self.own():
-            report = Handover(self.manifest).wait(patience, on_progress, self.own)
-            if report is not None:
-                return report
-        with self._changing:
-            for last in (False, True):
-                try:
-                    return self._sync_as_owner(on_progress)
-                except ManifestDamaged as fault:
-                    if last:
-                        raise IndexDamaged(_beyond_mending(self._index)) from fault
-                    self._begin_anew()
+        StoreUnreachable, IndexDamaged, IndexUnwritable, and IndexBusy if the owner does not begin within `patience`
+        seconds."""
+        with _refusal_is_told(self.home):
+            if not self.own():
+                report = Handover(self.manifest).wait(patience, on_progress, self.own)
+                if report is not None:
+                    return report
+            with self._changing:
+                for last in (False, True):
+                    try:
+                        return self._sync_as_owner(on_progress)
+                    except ManifestDamaged as fault:
+                        if last:
+                            raise IndexDamaged(_beyond_mending(self._index, fault)) from fault
+                        self._begin_anew()
         raise AssertionError("unreachable")
+
+    def forget_gone(self) -> None:
+        """Say that the documents a sync reported as `gone` were removed on purpose. Their embeddings go with the next
+        sync, whichever process does it."""
+        forget_gone(self.manifest)
 
     @property
     def asked_to_sync(self) -> bool:
@@ -261,7 +270,7 @@ class FolderIndex:
                 if self.manifest.damaged or not self._mended:
                     self.manifest.check()
                 if not self._mended:
-                    mend(self.manifest, self._keeper.opened())
+                    mend(self.manifest, self._keeper.opened(), on_progress)
                     self._mended = True
                 report = sync(
                     self.folder, self.manifest, self._keeper.opened(), self._embedder, on_progress, self._retire
@@ -272,7 +281,7 @@ class FolderIndex:
             except StoreDamaged as fault:
                 self._give_up_store(fault)
                 if last:
-                    raise IndexDamaged(_beyond_mending(self._index)) from fault
+                    raise IndexDamaged(_beyond_mending(self._index, fault)) from fault
             else:
                 self._succeed()
                 return report
@@ -381,6 +390,18 @@ class FolderIndex:
             return None  # answers are the same without; the next sync says that the server is away
 
 
+@contextmanager
+def _refusal_is_told(home: Path) -> Iterator[None]:
+    """What the disk refuses, as a sentence. The person's own files are opened inside, each with a reason of its own."""
+    try:
+        yield
+    except OSError as fault:
+        raise IndexUnwritable(
+            f"{fault.filename or home} cannot be written ({fault.strerror or fault}). See that the disk is not full and "
+            "that you may write there, or have the index kept elsewhere with FOOTNOTE_DATA_DIR."
+        ) from fault
+
+
 def _over_kept(answering: _Answering) -> PassageRetriever:
     from index.retrieval import KeptVectors, PassageRetriever
 
@@ -409,5 +430,8 @@ def _settings(embedder: Embedder) -> Settings:
     }
 
 
-def _beyond_mending(path: Path) -> str:
-    return f"The index in {path} is damaged and could not be made again. Delete that folder and start Footnote again."
+def _beyond_mending(path: Path, fault: Exception) -> str:
+    return (
+        f"The index in {path} is damaged and could not be made again ({fault}). See that the disk is not full and that "
+        "you may write there; if it is not that, delete that folder and start Footnote again."
+    )

@@ -13,7 +13,7 @@ import json
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from index.embedding import Vectors
-from index.errors import IndexDamaged
+from index.errors import IndexBusy, IndexDamaged, IndexUnwritable
 from index.scope import Scope, first_day, last_day
 from index.terms import terms
 from index.titles import name_words
@@ -54,7 +54,7 @@ CREATE TABLE passages (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, source TEXT NOT NULL, content_hash TEXT NOT NULL,
     ordinal INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, line INTEGER NOT NULL,
     places TEXT NOT NULL, sentences TEXT NOT NULL, title TEXT NOT NULL, metadata TEXT NOT NULL, text TEXT NOT NULL,
-    terms TEXT NOT NULL, term_count INTEGER NOT NULL, vector BLOB NOT NULL REFERENCES vectors
+    term_count INTEGER NOT NULL, vector BLOB NOT NULL REFERENCES vectors
 );
 CREATE UNIQUE INDEX passages_in_order ON passages (source, ordinal);
 CREATE INDEX passages_by_vector ON passages (vector);
@@ -63,17 +63,23 @@ CREATE VIRTUAL TABLE passage_terms USING fts5 (
 );
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab (passage_terms, 'row');
 
--- A passage's embedding (float32) and those of its sentences (float16, one after another), by the hash of what was
--- embedded.
-CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL, sentences BLOB NOT NULL) WITHOUT ROWID;
+-- What takes long to make of a passage, by the hash of what it is made of: its search terms, its embedding (float32)
+-- and those of its sentences (float16, one after another).
+CREATE TABLE vectors (
+    key BLOB PRIMARY KEY, term_count INTEGER NOT NULL, terms TEXT NOT NULL, vector BLOB NOT NULL, sentences BLOB NOT NULL
+) WITHOUT ROWID;
 
 -- Ids that Chroma may hold although no passage has them: written before Chroma is, cleared after it is cleaned.
 CREATE TABLE strays (id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
+_REFUSED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 # SQLite's default bound on the variables of one statement, in builds older than 3.32.
 _VARIABLES = 900
+# Passages are added so many at a time, and texts compressed in pieces of so many characters.
+_ROWS = 500
+_PIECE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +108,29 @@ class IndexedDocument:
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A passage with what ranking needs: its terms and those of it and its neighbours, each with the title's, and unit
-    vectors of the passage, shape (dimensions,), and of its sentences, shape (sentences, dimensions)."""
+    vectors of the passage, shape (dimensions,), and of its sentences, shape (sentences, dimensions).
 
-    passage: Passage
-    terms: list[str]
-    window: list[str]
+    Terms are one text, each with a space of its own on either side, which is searched faster than a list. The passage
+    itself is made when it is asked for: most candidates are not.
+    """
+
+    row: Sequence[Any]
+    terms: str
+    window: str
     vector: Vectors
     sentence_vectors: Vectors
+
+    @property
+    def source(self) -> str:
+        return str(self.row[_NAMES.index("source")])
+
+    @property
+    def start(self) -> int:
+        return int(self.row[_NAMES.index("start")])
+
+    @property
+    def passage(self) -> Passage:
+        return _passage(self.row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +152,8 @@ class ManifestDamaged(IndexDamaged):
 class Manifest:
     """One index's manifest. Safe to use from several threads; another process may read it while this one writes.
 
-    Any use of a file that SQLite finds damaged raises ManifestDamaged.
+    Any use of a file that SQLite finds damaged raises ManifestDamaged, and one that another process writes to for more
+    than a minute IndexBusy.
     """
 
     def __init__(self, path: Path) -> None:
@@ -157,14 +180,20 @@ class Manifest:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: all of it is kept, durably, or none."""
+        """A transaction: all of it is kept, durably, or none. One within another is part of it."""
         with self._connected() as connection:
+            if getattr(self._held, "writing", False):
+                yield connection
+                return
             connection.execute("BEGIN IMMEDIATE")
+            self._held.writing = True
             try:
                 yield connection
             except BaseException:
                 connection.rollback()
                 raise
+            finally:
+                self._held.writing = False
             connection.commit()
 
     @contextmanager
@@ -197,11 +226,18 @@ class Manifest:
             yield
         except (sqlite3.DatabaseError, zlib.error) as fault:
             code = getattr(fault, "sqlite_errorcode", 0) & 0xFF
+            if code == sqlite3.SQLITE_BUSY:
+                raise IndexBusy("Another Footnote is writing to the index at length. Try again in a minute.") from fault
             torn = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
             # SQLite gives back what a column holds; that text is no text is found by Python.
             if torn or isinstance(fault, zlib.error) or "Could not decode to UTF-8" in str(fault):
                 self._damage = fault
                 raise ManifestDamaged(self.path, fault) from fault
+            if code in _REFUSED:
+                raise IndexUnwritable(
+                    f"The index in {self.path} cannot be written ({fault}). See that the disk is not full and that you "
+                    "may write there, and try again."
+                ) from fault
             raise
 
     @contextmanager
@@ -352,14 +388,19 @@ class Manifest:
         kept = {row[0] for row in self._rows_in("SELECT key FROM vectors WHERE key IN ({})", wanted)}
         return set(wanted) - kept
 
-    def put_vectors(self, keys: Sequence[bytes], vectors: Vectors, sentences: Sequence[Vectors]) -> None:
-        """Keep embeddings: of passages, shape (len(keys), dimensions), and for each of its sentences in order."""
-        rows = (
-            (key, vector.astype("<f4").tobytes(), of_sentences.astype("<f2").tobytes())
-            for key, vector, of_sentences in zip(keys, vectors, sentences, strict=True)
-        )
+    def put_vectors(
+        self, keys: Sequence[bytes], texts: Sequence[str], vectors: Vectors, sentences: Sequence[Vectors]
+    ) -> None:
+        """Keep embeddings: of passages with these texts, shape (len(keys), dimensions), and for each of its sentences
+        in order. With them the texts' search terms are kept."""
+        rows = []
+        for key, text, vector, of_sentences in zip(keys, texts, vectors, sentences, strict=True):
+            found = terms(text)
+            rows.append(
+                (key, len(found), " ".join(found), vector.astype("<f4").tobytes(), of_sentences.astype("<f2").tobytes())
+            )
         with self.writing() as connection:
-            connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", rows)
+            connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?, ?)", rows)
 
     def kept_vectors(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
         """The passage embeddings kept under `keys`, by key."""
@@ -367,8 +408,12 @@ class Manifest:
         return {key: np.frombuffer(vector, "<f4") for key, vector in rows}
 
     def drop_unused_vectors(self) -> None:
-        with self.writing() as connection:
-            connection.execute("DELETE FROM vectors WHERE key NOT IN (SELECT vector FROM passages)")
+        """Drop the embeddings that no passage uses; at once where nothing that can be found has changed since."""
+        generation = self.get("generation")
+        if generation != self.get("swept"):
+            with self.writing() as connection:
+                connection.execute("DELETE FROM vectors WHERE key NOT IN (SELECT vector FROM passages)")
+                connection.execute("INSERT OR REPLACE INTO meta VALUES ('swept', ?)", (generation or "",))
 
     # Passages
 
@@ -378,15 +423,17 @@ class Manifest:
         removed: Sequence[str] = (),
         files: Sequence[FileRow] = (),
         forgotten: Iterable[str] = (),
+        on_rows: Callable[[], None] = lambda: None,
     ) -> None:
         """One step from old to new: `documents` take the place of whatever their sources had, the documents of the
         sources `removed` go, the rows `files` are kept and those of the sources `forgotten` dropped. Ids that Chroma
-        still holds for what went are left as strays."""
+        still holds for what went are left as strays. `on_rows` is called as it goes on, since a long document takes a
+        minute."""
         with self.writing() as connection:
             for source in [*removed, *(new.document.source for new in documents)]:
                 _remove_document(connection, source)
             for new in documents:
-                _add_document(connection, new)
+                _add_document(connection, new, on_rows)
             connection.executemany("DELETE FROM files WHERE source = ?", ((source,) for source in forgotten))
             connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", map(astuple, files))
             if documents or removed:
@@ -398,9 +445,11 @@ class Manifest:
     def candidates(self, ids: Sequence[str]) -> list[Candidate]:
         """The passages in `ids` that answer now, with what ranking needs of them; the others are left out."""
         rows = self._rows_in(
-            f"SELECT {_prefixed('p')}, p.terms, d.title_terms, v.vector, v.sentences,"
-            " (SELECT terms FROM passages b WHERE b.source = p.source AND b.ordinal = p.ordinal - 1),"
-            " (SELECT terms FROM passages a WHERE a.source = p.source AND a.ordinal = p.ordinal + 1)"
+            f"SELECT {_prefixed('p')}, v.terms, d.title_terms, v.vector, v.sentences,"
+            " (SELECT terms FROM vectors JOIN passages b ON key = b.vector"
+            " WHERE b.source = p.source AND b.ordinal = p.ordinal - 1),"
+            " (SELECT terms FROM vectors JOIN passages a ON key = a.vector"
+            " WHERE a.source = p.source AND a.ordinal = p.ordinal + 1)"
             " FROM passages p JOIN documents d ON d.source = p.source JOIN vectors v ON v.key = p.vector"
             " WHERE p.id IN ({})",
             ids,
@@ -410,9 +459,9 @@ class Manifest:
             passage = np.frombuffer(vector, "<f4")
             found.append(
                 Candidate(
-                    passage=_passage(columns),
-                    terms=f"{title} {own}".split(),
-                    window=f"{title} {before or ''} {own} {after or ''}".split(),
+                    row=columns,
+                    terms=_apart(title, own),
+                    window=_apart(title, before, own, after),
                     vector=passage,
                     sentence_vectors=np.frombuffer(sentences, "<f2").reshape(-1, len(passage)).astype(np.float32),
                 )
@@ -478,6 +527,14 @@ class Manifest:
         if not question:
             return []
         match = " OR ".join('"' + term.replace('"', '""') + '"' for term in question)
+        if scope.is_everything:
+            # The best are cut out before anything else of them is read; twice as many, so that ties fall inside.
+            rows = self._rows(
+                "SELECT p.id FROM (SELECT rowid, rank FROM passage_terms WHERE passage_terms MATCH ? ORDER BY rank LIMIT ?)"
+                " AS best JOIN passages p ON p.number = best.rowid ORDER BY best.rank, p.id LIMIT ?",
+                (match, 2 * limit, limit),
+            )
+            return [row[0] for row in rows]
         within, values = _condition(scope)
         rows = self._rows(
             "SELECT p.id FROM passage_terms JOIN passages p ON p.number = passage_terms.rowid"
@@ -509,13 +566,17 @@ class Manifest:
     def vectors_in(self, scope: Scope) -> tuple[list[str], Vectors]:
         """The ids of the passages of the scope, and their embeddings, shape (passages, dimensions)."""
         within, values = _condition(scope)
-        rows = self._rows(
-            "SELECT p.id, v.vector FROM documents d JOIN passages p ON p.source = d.source"
-            f" JOIN vectors v ON v.key = p.vector WHERE {within} ORDER BY p.number",
-            values,
-        )
-        vectors = [np.frombuffer(vector, "<f4") for _, vector in rows]
-        return [id_ for id_, _ in rows], np.stack(vectors) if vectors else np.zeros((0, 0), np.float32)
+        ids: list[str] = []
+        vectors = bytearray()  # not a list of them: of a large folder they would lie in memory twice
+        with self._connected() as connection:
+            for id_, vector in connection.execute(
+                "SELECT p.id, v.vector FROM documents d JOIN passages p ON p.source = d.source"
+                f" JOIN vectors v ON v.key = p.vector WHERE {within} ORDER BY p.number",
+                values,
+            ):
+                ids.append(id_)
+                vectors += vector
+        return ids, np.frombuffer(vectors, "<f4").reshape(len(ids), -1) if ids else np.zeros((0, 0), np.float32)
 
     # Strays
 
@@ -546,6 +607,12 @@ def _condition(scope: Scope) -> tuple[str, list[str]]:
         parts.append("d.first_day <> '' AND d.first_day <= ?")
         values.append(last_day(scope.until))
     return " AND ".join(parts), values
+
+
+def _apart(*texts: str | None) -> str:
+    """Terms with single spaces between them, each with a space on either side."""
+    joined = " ".join(text for text in texts if text)
+    return f" {joined.replace(' ', '  ')} " if joined else ""
 
 
 def vector_key(fingerprint: str, passage: Passage) -> bytes:
@@ -607,9 +674,9 @@ def place_rows(places: Iterable[Place]) -> list[list[Any]]:
     return [list(astuple(place)) for place in places]
 
 
-def _add_document(connection: sqlite3.Connection, new: IndexedDocument) -> None:
+def _add_document(connection: sqlite3.Connection, new: IndexedDocument, on_rows: Callable[[], None]) -> None:
     document = new.document
-    text = zlib.compress(document.text.encode("utf-8", "surrogatepass"), 1)
+    text = _compressed(document.text)
     about = (
         metadata := json.dumps(metadata_fields(document.metadata)),
         json.dumps(document.notices),
@@ -631,39 +698,61 @@ def _add_document(connection: sqlite3.Connection, new: IndexedDocument) -> None:
             last_day(document.metadata.day),
         ),
     )
-    for passage, key in zip(new.passages, new.vector_keys, strict=True):
-        passage_terms = terms(passage.text)
-        row = {
-            "id": passage.id,
-            "source": passage.source,
-            "content_hash": passage.content_hash,
-            "ordinal": passage.ordinal,
-            "start": passage.start,
-            '"end"': passage.end,
-            "line": passage.line,
-            "places": json.dumps(place_rows(passage.places)),
-            "sentences": json.dumps(passage.sentences),
-            "title": passage.title,
-            "metadata": metadata,
-            "text": passage.text,
-            "vector": key,
-            "terms": " ".join(passage_terms),
-            "term_count": len(passage_terms),
-        }
-        statement = f"INSERT INTO passages ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
-        number = connection.execute(statement, tuple(row.values())).lastrowid
+    for first in range(0, len(new.passages), _ROWS):
+        for at in range(first, min(first + _ROWS, len(new.passages))):
+            _add_passage(connection, new.passages[at], new.vector_keys[at], metadata)
+        added = (document.source, first, first + _ROWS)
         connection.execute(
-            "INSERT INTO passage_terms (rowid, terms) VALUES (?, ?)", (number, f"{title_terms} {row['terms']}")
+            f"INSERT INTO passage_terms (rowid, terms) SELECT p.number, {_SEARCHED} WHERE {_ADDED}", added
         )
-    connection.executemany("DELETE FROM strays WHERE id = ?", ((passage.id,) for passage in new.passages))
+        connection.execute(f"DELETE FROM strays WHERE id IN (SELECT id FROM passages p WHERE {_ADDED})", added)
+        on_rows()
+
+
+def _add_passage(connection: sqlite3.Connection, passage: Passage, key: bytes, metadata: str) -> None:
+    row = {
+        "id": passage.id,
+        "source": passage.source,
+        "content_hash": passage.content_hash,
+        "ordinal": passage.ordinal,
+        "start": passage.start,
+        '"end"': passage.end,
+        "line": passage.line,
+        "places": json.dumps(place_rows(passage.places)),
+        "sentences": json.dumps(passage.sentences),
+        "title": passage.title,
+        "metadata": metadata,
+        "text": passage.text,
+        "vector": key,
+    }
+    connection.execute(
+        f"INSERT INTO passages ({', '.join(row)}, term_count)"
+        f" SELECT {', '.join('?' * len(row))}, term_count FROM vectors WHERE key = ?",
+        (*row.values(), key),
+    )
+
+
+def _compressed(text: str) -> bytes:
+    """The text in UTF-8, compressed; encoded in pieces, since a large one would lie in memory once more."""
+    packer = zlib.compressobj(1)
+    packed = [
+        packer.compress(text[at : at + _PIECE].encode("utf-8", "surrogatepass")) for at in range(0, len(text), _PIECE)
+    ]
+    return b"".join([*packed, packer.flush()])
+
+
+# The rows of a document that were added last, and what full-text search is given of passages `p`.
+_ADDED = "p.source = ? AND p.ordinal >= ? AND p.ordinal < ?"
+_SEARCHED = (
+    "d.title_terms || ' ' || v.terms FROM passages p JOIN documents d USING (source) JOIN vectors v ON v.key = p.vector"
+)
 
 
 def _remove_document(connection: sqlite3.Connection, source: str) -> None:
     # A contentless FTS5 table must be told what it held.
     connection.execute(
         "INSERT INTO passage_terms (passage_terms, rowid, terms)"
-        " SELECT 'delete', p.number, d.title_terms || ' ' || p.terms FROM passages p JOIN documents d USING (source)"
-        " WHERE source = ?",
+        f" SELECT 'delete', p.number, {_SEARCHED} WHERE source = ?",
         (source,),
     )
     connection.execute("INSERT OR IGNORE INTO strays SELECT id FROM passages WHERE source = ?", (source,))

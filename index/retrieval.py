@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -74,9 +75,7 @@ class KeptVectors:
     def nearest(self, vector: Vectors, limit: int) -> list[str]:
         with self._manifest.snapshot():
             if (generation := self._manifest.generation) != self._generation:
-                pages = list(self._manifest.all_passages(2000))
-                self._ids = [passage.id for passages, _ in pages for passage in passages]
-                self._vectors = np.concatenate([vectors for _, vectors in pages]) if pages else self._vectors[:0]
+                self._ids, self._vectors = self._manifest.vectors_in(EVERYTHING)
                 self._generation = generation
         return nearest_of(self._ids, self._vectors, vector, limit)
 
@@ -123,9 +122,12 @@ class PassageRetriever(BaseRetriever):
             # Chroma is not part of the snapshot: if the index went on meanwhile, its list is of another state.
             if self._manifest.generation == generation:
                 break
-        hits = [_scored(candidate, vector, weights, statistics) for candidate in candidates]
-        hits.sort(key=lambda hit: (-hit.score, hit.passage.source, hit.passage.start))
-        return tuple(hits[: self._limit])
+        scored = [_Scored.of(candidate, vector, weights, statistics) for candidate in candidates]
+        scored.sort(key=lambda one: (-one.score, one.candidate.source, one.candidate.start))
+        return tuple(
+            Hit(one.candidate.passage, one.score, tuple(float(s) for s in one.similarities))
+            for one in scored[: self._limit]
+        )
 
     def term_weights(self, question: str) -> dict[str, float]:
         """What each term of the question tells in this collection: its inverse document frequency."""
@@ -161,20 +163,32 @@ class PassageRetriever(BaseRetriever):
         return statistics
 
 
-def _scored(candidate: Candidate, question: Vectors, weights: Mapping[str, float], statistics: TermStatistics) -> Hit:
-    similarities = candidate.sentence_vectors @ question
-    lexical = _TERMS * _bm25(weights, candidate.terms, statistics.mean_terms, _B_PASSAGE)
-    lexical += _WINDOW * _bm25(weights, candidate.window, statistics.mean_window, _B_WINDOW)
-    score = _PASSAGE * float(candidate.vector @ question) + _SENTENCE * float(similarities.max(initial=0.0))
-    score += lexical / (sum(weights.values()) or 1.0)
-    return Hit(candidate.passage, score, tuple(float(s) for s in similarities))
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """A candidate, its score, and the cosines of its sentences to the question, shape (sentences,)."""
+
+    candidate: Candidate
+    score: float
+    similarities: Vectors
+
+    @classmethod
+    def of(
+        cls, candidate: Candidate, question: Vectors, weights: Mapping[str, float], statistics: TermStatistics
+    ) -> _Scored:
+        similarities = candidate.sentence_vectors @ question
+        lexical = _TERMS * _bm25(weights, candidate.terms, statistics.mean_terms, _B_PASSAGE)
+        lexical += _WINDOW * _bm25(weights, candidate.window, statistics.mean_window, _B_WINDOW)
+        score = _PASSAGE * float(candidate.vector @ question) + _SENTENCE * float(similarities.max(initial=0.0))
+        score += lexical / (sum(weights.values()) or 1.0)
+        return cls(candidate, score, similarities)
 
 
-def _bm25(weights: Mapping[str, float], terms: Sequence[str], mean_length: float, b: float) -> float:
-    norm = _K1 * (1 - b + b * len(terms) / (mean_length or 1.0))
+def _bm25(weights: Mapping[str, float], terms: str, mean_length: float, b: float) -> float:
+    """Of terms that each have a space of their own on either side."""
+    norm = _K1 * (1 - b + b * (terms.count(" ") / 2) / (mean_length or 1.0))
     total = 0.0
     for term, weight in weights.items():
-        if count := terms.count(term):
+        if count := terms.count(f" {term} "):
             total += weight * count / (count + norm)
     return total
 

@@ -91,11 +91,7 @@ class PassageStore:
     def nearest(self, vector: Vectors, limit: int) -> list[str]:
         """The ids of the passages nearest to a unit vector of shape (dimensions,), nearest first."""
         with _damage_is_told():
-            if not (count := self._collection.count()):
-                return []
-            found = self._collection.query(
-                query_embeddings=np.asarray([vector]), n_results=min(limit, count), include=[]
-            )
+            found = self._collection.query(query_embeddings=np.asarray([vector]), n_results=limit, include=[])
         return list(found["ids"][0])
 
     def ids(self) -> Iterator[str]:

@@ -13,11 +13,15 @@ The order of one step, and what a crash after each line leaves:
 
 A sync may take hours, and the folder goes on changing. So every few seconds it is looked through again: what is gone no
 longer answers at once, and what has changed is read before the files that still wait.
+
+Where more than half of the documents are gone at once, a drive may be away and nobody have deleted anything. No answer
+may rest on them all the same, so they are removed like any others; but their embeddings, which are nearly all of the
+work, are kept until the documents are back or somebody confirms that they were removed.
 """
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +36,7 @@ from index.embedding import Embedder, Vectors
 from index.errors import EmbeddingFailed, SourceUnreadable, SourceUnsupported
 from index.manifest import FileRow, IndexedDocument, Manifest, vector_key
 from index.passages import Passages
+from index.reading import Reader, ReadingBroken
 from index.scanning import FoundFile, Scan, content_hash, is_settled, scan, stat_of
 from index.splitting import split
 from index.store import PAGE, PassageStore
@@ -44,6 +49,8 @@ OnProgress = Callable[[Progress], None]
 # A longer one is embedded in parts of as many.
 _GROUP = 512
 _EMBED_BATCH = 128
+# Fewer documents are soon embedded again, and a small folder is often emptied by hand.
+_MANY = 5
 # How often a file that changes while it is read is read again before it is left for the next sync.
 _READ_ATTEMPTS = 3
 # The stat of a file that is to be looked at again although its times do not change.
@@ -150,14 +157,17 @@ def sync(
     started = time.monotonic()
     on_progress(Progress("Looking through the folder", "", 0, 0))
     work = plan(folder, manifest)
-    applied = _Apply(folder, manifest, store, embedder, _Tracker(on_progress, work.changes), on_look)
+    _note_gone(manifest, work.removed)
     on_look()
-    # What is gone from the folder must not answer while the rest is read and embedded.
-    applied.step((), work.removed, work.rows, work.forgotten)
-    applied.take_all(work.changes)
+    with Reader() as reader:
+        applied = _Apply(folder, manifest, store, embedder, reader, _Tracker(on_progress, work.changes), on_look)
+        # What is gone from the folder must not answer while the rest is read and embedded.
+        applied.step((), work.removed, work.rows, work.forgotten)
+        applied.take_all(work.changes)
+    gone = _still_gone(manifest)
     # What could be embedded of a file that failed need not be embedded again when it is tried the next time. A file
     # that went while the others were read may have been renamed: the next sync knows.
-    if not applied.kept_old and not applied.went:
+    if not (applied.kept_old or applied.went or gone):
         manifest.drop_unused_vectors()
     if not applied.kept_old:
         manifest.complete = True
@@ -173,10 +183,16 @@ def sync(
         applied.reused,
         failed,
         time.monotonic() - started,
+        gone,
     )
 
 
-def mend(manifest: Manifest, store: PassageStore) -> int:
+def forget_gone(manifest: Manifest) -> None:
+    """Take the documents that went together as removed on purpose: the next sync drops their embeddings."""
+    manifest.put("gone", "")
+
+
+def mend(manifest: Manifest, store: PassageStore, on_progress: OnProgress = lambda _: None) -> int:
     """Make Chroma equal to the manifest, from kept embeddings; the number of rows written or deleted."""
     wanted, held = manifest.passage_ids(), set(store.ids())
     extra = sorted(held - wanted)
@@ -184,10 +200,13 @@ def mend(manifest: Manifest, store: PassageStore) -> int:
     manifest.clear_strays(manifest.strays())
     missing = wanted - held
     if missing:
+        done = 0
         for passages, vectors in manifest.all_passages(PAGE):
             lacking = [at for at, passage in enumerate(passages) if passage.id in missing]
             if lacking:
                 store.upsert([passages[at] for at in lacking], vectors[lacking])
+                done += len(lacking)
+                on_progress(Progress("Restoring the search index", passages[-1].source, 0, 0, done, len(missing)))
     return len(extra) + len(missing)
 
 
@@ -204,11 +223,12 @@ class _Apply:
         manifest: Manifest,
         store: PassageStore,
         embedder: Embedder,
+        reader: Reader,
         tracker: _Tracker,
         on_look: Callable[[], None],
     ) -> None:
         self._folder, self._manifest, self._store, self._embedder = folder, manifest, store, embedder
-        self._tracker, self._on_look = tracker, on_look
+        self._reader, self._tracker, self._on_look = reader, tracker, on_look
         self.embedded = self.reused = 0
         self.kept_old: list[str] = []
         self.went: list[str] = []
@@ -225,16 +245,19 @@ class _Apply:
     def take_all(self, changes: Iterable[_Change]) -> None:
         """Read and index changed files, and those among the others that change meanwhile."""
         self._waiting = {change.file.source: change for change in changes}
-        while self._waiting or self._late:
+        while True:
             if self._late:
                 change = self._late.pop()
                 self.overtook.append(change.file.source)
                 self._take(change)
                 self._flush()
-            else:
+            elif self._waiting:
                 self._take(self._waiting.pop(next(iter(self._waiting))))
+            else:
+                self._flush()
+                if not self._late:
+                    break
             self._look()
-        self._flush()
         self._clear_strays()
 
     def _take(self, change: _Change) -> None:
@@ -243,11 +266,13 @@ class _Apply:
         self._taken = [change]
         self._tracker.tell("Reading", file.source)
         try:
-            document, stat = _read(file)
+            document, stat = _read(file, self._reader)
         except SourceUnreadable as fault:
             state = State.SKIPPED if isinstance(fault, SourceUnsupported) else State.UNREADABLE
             stat = _LOOK_AGAIN if isinstance(fault, _TryAgain) else change.stat
-            row = FileRow(file.source, stat, file.size, change.content_hash, state, str(fault))
+            # Without its hash it is tried again as soon as somebody touches it: a limit may not be the file's fault.
+            digest = "" if isinstance(fault, ReadingBroken) else change.content_hash
+            row = FileRow(file.source, stat, file.size, digest, state, str(fault))
             # The text that was indexed is no longer in the folder, so it may not answer either.
             self._manifest.replace((), [source for source in (file.source, change.old_source) if source], [row])
             self._tracker.done(file)
@@ -302,6 +327,7 @@ class _Apply:
             [*removed, *moved],
             [*files, *(new.row for new in group)],
             forgotten,
+            lambda: self._tracker.tell("Storing", group[-1].row.source),
         )
         self._clear_strays()
 
@@ -311,8 +337,6 @@ class _Apply:
         self._manifest.clear_strays(strays)
 
     def _index(self, group: Sequence[_New]) -> None:
-        if group:
-            self._tracker.tell("Storing", group[-1].row.source)
         self.step(group)
         for new in group:
             self._tracker.done(new.change.file)
@@ -337,7 +361,8 @@ class _Apply:
         for at in range(0, len(wanted), _EMBED_BATCH):
             keys = wanted[at : at + _EMBED_BATCH]
             # Kept at once: what is embedded is never embedded again, wherever the run is stopped.
-            self._manifest.put_vectors(keys, *_embedded(self._embedder, [by_key[key] for key in keys]))
+            some = [by_key[key] for key in keys]
+            self._manifest.put_vectors(keys, [p.text for p in some], *_embedded(self._embedder, some))
             self.embedded += len(keys)
             self._tracker.embedded(len(keys), by_key[keys[-1]].source)
             self._look()
@@ -346,6 +371,8 @@ class _Apply:
         # Many rows in one call: each call costs Chroma about 10 ms, one row or a thousand.
         vectors = self._manifest.kept_vectors([key for key, _ in rows])
         self._store.upsert([passage for _, passage in rows], np.stack([vectors[key] for key, _ in rows]))
+        self._tracker.tell("Storing", rows[-1][1].source)
+        self._look()
 
     def _look(self) -> None:
         """Look through the folder again, if it is time."""
@@ -360,6 +387,7 @@ class _Apply:
         # What was renamed answers until it is read where it lies now.
         renamed = {change.old_source for change in coming}
         gone = [source for source in now.removed if source not in renamed]
+        _note_gone(self._manifest, gone)
         if gone or now.rows or now.forgotten:
             # Chroma's rows become strays, and go with the next step.
             self._manifest.replace((), gone, now.rows, now.forgotten)
@@ -398,7 +426,7 @@ class _TryAgain(SourceUnreadable):
     """A reason that may pass by itself, while the file stays as it is."""
 
 
-def _read(file: FoundFile) -> tuple[Document, str]:
+def _read(file: FoundFile, reader: Reader) -> tuple[Document, str]:
     """The document as one version of the file, and its stat. A file that changes while it is read is read again.
 
     Raises SourceUnreadable.
@@ -408,19 +436,39 @@ def _read(file: FoundFile) -> tuple[Document, str]:
     for _ in range(_READ_ATTEMPTS):
         try:
             before = os.stat(file.path, follow_symlinks=False)
-            data = file.path.read_bytes()
+            with file.path.open("rb") as opened:
+                if not os.path.samestat(before, os.fstat(opened.fileno())):
+                    continue  # exchanged for another, or for a link that leads out of the folder
+                extract, digest = reader.read(opened, file.source)
             after = os.stat(file.path, follow_symlinks=False)
         except OSError as fault:
             raise _TryAgain(_cannot_open(fault)) from fault
         if stat_of(before) == stat_of(after):
-            # The text and the hash are of the same bytes, whatever happens to the file from now on.
-            digest = hashlib.sha256(data).hexdigest()
-            extract = readers.extract(data, file.source)
             return (
                 Document(file.source, digest, extract.text, extract.places, extract.metadata, extract.notices),
                 _kept_stat(after),
             )
     raise _TryAgain("The file changes while it is being read. It is read again at the next sync.")
+
+
+def _note_gone(manifest: Manifest, removed: Sequence[str]) -> None:
+    """Before they go, so that a crash does not lose that they went together."""
+    if len(removed) >= _MANY and 2 * len(removed) > len(manifest.indexed()):
+        manifest.put("gone", json.dumps(sorted({*_gone(manifest), *removed})))
+
+
+def _still_gone(manifest: Manifest) -> int:
+    """How many of the documents that went together are away yet; once most are back, none counts as such any more."""
+    gone = _gone(manifest)
+    away = len(gone - manifest.indexed().keys())
+    if gone and 2 * away < len(gone):
+        forget_gone(manifest)
+        return 0
+    return away
+
+
+def _gone(manifest: Manifest) -> set[str]:
+    return set(json.loads(manifest.get("gone") or "[]"))
 
 
 def _embedded(embedder: Embedder, passages: Sequence[Passage]) -> tuple[Vectors, list[Vectors]]:

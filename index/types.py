@@ -191,10 +191,15 @@ class SyncPlan:
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """What a sync did. `embedded` and `reused` count passages; `failed` holds (source, reason) of files not indexed."""
+    """What a sync did. `embedded` and `reused` count passages; `failed` holds (source, reason) of files not indexed.
+
+    `gone` counts the documents that went together with more than half of all, by this sync or one before, and have
+    neither come back nor been confirmed as removed.
+    """
 
     plan: SyncPlan
     embedded: int = 0
     reused: int = 0
     failed: tuple[tuple[str, str], ...] = ()
     seconds: float = 0.0
+    gone: int = 0

@@ -25,15 +25,11 @@ def watch(
     on_error: Callable[[FootnoteError], None],
     stop: threading.Event,
 ) -> None:
-    """Sync now, then whenever the folder changes, another process asks for it, or the time has come to look, until
-    `stop` is set. What goes wrong is told to `on_error`, once as long as it stays the same, and tried again."""
+    """Sync now and whenever the index may be behind, until `stop` is set. What goes wrong is told to `on_error`, once as
+    long as it stays the same, and tried again."""
     told = ""
-    looks = 0
-    for changed in _looks(index, stop):
-        looks += 1
-        # The second look is the first that misses nothing: what was written before the watch began had no event.
-        if not (changed or looks <= 2 or index.asked_to_sync or looks % _SCAN_EVERY == 0):
-            continue
+    first = True
+    for _ in occasions(index, stop):
         try:
             report = index.sync()
         except FootnoteError as fault:
@@ -42,8 +38,18 @@ def watch(
             told = str(fault)
             continue
         told = ""
-        if looks == 1 or not report.plan.empty:
+        if first or not report.plan.empty:
             on_report(report)
+        first = False
+
+
+def occasions(index: FolderIndex, stop: threading.Event) -> Iterator[None]:
+    """At once, and whenever the index may be behind its folder: the folder changed, another process asks for a sync, or
+    the time has come to look whether a change went unseen. Ends when `stop` is set."""
+    for looks, changed in enumerate(_looks(index, stop), 1):
+        # The second look is the first that misses nothing: what was written before the watch began had no event.
+        if changed or looks <= 2 or index.asked_to_sync or looks % _SCAN_EVERY == 0:
+            yield
 
 
 def _looks(index: FolderIndex, stop: threading.Event) -> Iterator[bool]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from index.folder import FolderIndex
 
+_LONGEST_TERM = 32768  # bytes: FTS5 cuts longer ones, such as a line of 40,000 digits
 Rows = dict[str, tuple[object, ...]]
 
 
@@ -29,6 +30,7 @@ def contents(index: FolderIndex) -> Contents:
     """All that manifest and Chroma hold, but for times and the numbers that SQLite deals out."""
     store = index._keeper.opened()
     with sqlite3.connect(index.manifest.path) as connection:
+        connection.text_factory = lambda data: data.decode(errors="ignore")  # a term may be cut within a character
         connection.execute("CREATE VIRTUAL TABLE temp.held USING fts5vocab (main, passage_terms, instance)")
 
         def rows(statement: str) -> list[tuple[object, ...]]:
@@ -46,7 +48,7 @@ def contents(index: FolderIndex) -> Contents:
             passages={
                 row[0]: row[1:]
                 for row in rows(
-                    'SELECT id, source, content_hash, ordinal, start, "end", line, places, sentences, title, text, terms, vector FROM passages'
+                    'SELECT id, source, content_hash, ordinal, start, "end", line, places, p.sentences, title, text, terms, p.vector FROM passages p JOIN vectors ON key = p.vector'
                 )
             },  # type: ignore
             terms={id_: tuple(term for _, term in sorted(held)) for id_, held in terms.items()},
@@ -77,7 +79,8 @@ def assert_whole(index: FolderIndex) -> None:
         assert "".join(passage.text for passage in passages) == (document.text if document.text.strip() else "")
         assert all(passage.text == document.text[passage.start : passage.end] for passage in passages)
     for id_, passage in now.passages.items():
-        assert now.terms.get(id_, ()) == tuple(f"{now.documents[passage[0]][3]} {passage[10]}".split())  # type: ignore
+        terms = f"{now.documents[passage[0]][3]} {passage[10]}".split()
+        assert now.terms.get(id_, ()) == tuple(term.encode()[:_LONGEST_TERM].decode(errors="ignore") for term in terms)
         text, about, vector = now.chroma[id_]
         assert text == passage[9]
         assert ("source", passage[0]) in about  # type: ignore

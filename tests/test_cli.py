@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import re
+import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import faulty_endpoint
@@ -98,6 +102,20 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(run: Run, tmp_path: 
         assert result.stdout == "add     a.txt\n"
 
 
+def test_documents_that_went_all_at_once_are_told_of_until_it_is_confirmed(run: Run, tmp_path: Path) -> None:
+    for number in range(8):
+        (tmp_path / f"{number}.txt").write_text(f"Report {number} is about the engine.")
+    assert "went from the folder" not in run("index", str(tmp_path)).stderr
+    for number in range(7):
+        (tmp_path / f"{number}.txt").unlink()
+    for _ in range(2):
+        result = run("index", str(tmp_path))
+        assert result.returncode == 0
+        assert "7 documents, more than half of all, went from the folder at once" in result.stderr
+    assert "went from" not in run("index", "--removed", str(tmp_path)).stderr
+    assert "went from" not in run("index", str(tmp_path)).stderr
+
+
 def test_status_lists_what_is_not_read_with_the_reason(run: Run, tmp_path: Path) -> None:
     (tmp_path / "good.txt").write_text("A sentence about apples.")
     (tmp_path / "program.exe").write_bytes(b"MZ\0\0")
@@ -134,6 +152,14 @@ def test_a_folder_that_is_not_there_is_told_in_a_sentence(run: Run, tmp_path: Pa
     assert f"There is no folder {missing}" in told(run("ask", "-f", str(missing), "Who?"))
     assert f"There is no folder {missing}" in told(run(str(missing)))
     assert "is a file" in told(run("index", str(SEED)))
+
+
+def test_a_data_folder_that_cannot_be_made_is_told_in_a_sentence(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "in the way").write_text("")
+    for words in (("ask", "Who?"), ("index",), ("status",)):
+        errors = told(run(*words, FOOTNOTE_DATA_DIR=str(tmp_path / "in the way")))
+        assert "cannot be written (Not a directory)" in errors
+        assert errors.count("\n") == 1
 
 
 def test_an_empty_folder_is_told_in_a_sentence(run: Run, tmp_path: Path) -> None:
@@ -186,30 +212,46 @@ def test_the_version_and_the_help_are_printed(run: Run) -> None:
         assert "Usage" in result.stdout
 
 
-def test_ctrl_c_ends_an_index_run_with_130_and_a_rerun_goes_on(run: Run, data_dir: Path, tmp_path: Path) -> None:
-    import signal
-    import time
+def kept_embeddings(data_dir: Path, folder: Path) -> int:
+    """How many passages' embeddings the index of a folder has kept, whether or not it is done."""
+    for manifest in data_dir.glob(f"folders/{folder.name}-*/index-*/manifest.sqlite"):
+        with closing(sqlite3.connect(manifest, timeout=10)) as connection:
+            try:
+                return int(connection.execute("SELECT count(*) FROM vectors").fetchone()[0])
+            except sqlite3.OperationalError:
+                return 0  # its tables are not made yet
+    return 0
 
+
+@pytest.mark.parametrize("kept_before", [0, 128])
+def test_ctrl_c_ends_a_long_index_run_in_a_sentence_and_a_rerun_embeds_nothing_twice(
+    run: Run, data_dir: Path, tmp_path: Path, kept_before: int
+) -> None:
+    folder = tmp_path / f"long-{kept_before}"
+    folder.mkdir()
     for number in range(300):
-        (tmp_path / f"{number}.txt").write_text(f"Document {number} is about the number {number}. " * 20)
+        (folder / f"{number}.txt").write_text(f"Document {number} is about the number {number}. " * 4)
     environment = {**os.environ, "FOOTNOTE_DATA_DIR": str(data_dir)}
-    command = [sys.executable, "-m", "assistant.cli", "index", str(tmp_path)]
-    running = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=SEEDS.parent
-    )
-    manifests = data_dir / "folders"
-    deadline = time.monotonic() + 60
-    while not any(manifests.glob(f"{tmp_path.name}-*/index-*/manifest.sqlite")) and time.monotonic() < deadline:
+    command = [str(Path(sys.executable).with_name("footnote")), "index", str(folder)]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and running.poll() is None:
+        if any(data_dir.glob(f"folders/{folder.name}-*")) and kept_embeddings(data_dir, folder) >= kept_before:
+            break
         time.sleep(0.05)
-    time.sleep(2)
     running.send_signal(signal.SIGINT)
-    _, errors = running.communicate(timeout=60)
+    output, errors = running.communicate(timeout=60)
     assert running.returncode == 130
-    assert "Traceback" not in errors
-    assert "stopped" in errors
-    assert run("index", str(tmp_path)).returncode == 0
-    assert "Documents   300," in run("status", str(tmp_path)).stdout
-    shutil.rmtree(tmp_path)
+    assert output == ""
+    assert errors.strip() == "footnote: stopped. What is finished is kept; run it again to go on."
+    kept = kept_embeddings(data_dir, folder)
+    assert kept_before <= kept < 300
+    again = run("index", str(folder))
+    assert again.returncode == 0
+    embedded = re.search(r"(\d+) passages embedded", again.stdout)
+    assert embedded is not None
+    assert int(embedded[1]) == kept_embeddings(data_dir, folder) - kept
+    assert "Documents   300," in run("status", str(folder)).stdout
 
 
 @pytest.fixture

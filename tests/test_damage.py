@@ -20,6 +20,7 @@ from hash_embedder import HashEmbedder
 from index.errors import FootnoteError
 from index.folder import FolderIndex
 from index.store import PassageStore
+from index.types import Progress
 
 FILES, PARAGRAPHS = 25, 50
 """Chroma writes its index files once it holds more than 1,000 rows, and the rows after those only to its database."""
@@ -223,7 +224,10 @@ def test_chroma_lost_under_an_open_index_is_answered_without_and_made_again_at_t
         if path.is_file():
             overwrite(path, 0, 1)
     assert_answers(index)
-    index.sync()
+    told: list[Progress] = []
+    index.sync(told.append)
+    restored = [p for p in told if p.stage == "Restoring the search index"]
+    assert restored[-1].passages_done == restored[-1].passages_total == FILES * PARAGRAPHS
     assert_answers(index)
     assert embedder.embedded == []
     assert_whole(index)

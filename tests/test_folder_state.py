@@ -89,12 +89,14 @@ class Folder(RuleBasedStateMachine):
 
     @rule()
     def sync(self) -> None:
-        self.index.sync()
+        if self.index.sync().gone:
+            self.index.forget_gone()
+            self.index.sync()
         self.synced = True
 
     @rule()
     def sync_again(self) -> None:
-        self.index.sync()
+        self.sync()
         assert self.index.sync().embedded == 0
         self.synced = True
 

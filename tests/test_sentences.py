@@ -81,3 +81,9 @@ def test_time_grows_with_length_and_not_with_its_square(text: str) -> None:
     started = time.process_time()
     assert "".join(_sentences(text)) == text
     assert time.process_time() - started < 20
+
+
+@pytest.mark.parametrize(("text", "count"), [("V\u00a0.", 1), ("It was V\u00a0. Then it ended. So be it.", 3)])
+def test_a_text_on_which_the_segmenter_breaks_is_divided_all_the_same(text: str, count: int) -> None:
+    assert "".join(_sentences(text)) == text
+    assert len(_sentences(text)) == count

@@ -37,7 +37,6 @@ from assistant.types import (
     Support,
 )
 from index.types import SyncPlan
-from ui import desk as desks
 from ui import launch, view
 from ui.desk import STOPPED, TOO_EARLY, Desk, Writing
 from ui.markup import label, plain
@@ -241,7 +240,6 @@ def test_progress_is_a_share_between_nothing_and_all(made: Progress | None, shar
 class Gated:
     """A library whose answer waits at a gate after its first words, and then fails or ends."""
 
-    asked_to_sync = False
     generation = 0
 
     def __init__(self, folder: Path, fault: Exception | None = None) -> None:
@@ -250,6 +248,9 @@ class Gated:
         self.gate = threading.Event()
         self.reached = threading.Event()
         self.fault = fault
+
+    def occasions(self, _: threading.Event) -> Iterator[None]:
+        return iter(())
 
     def plan(self) -> SyncPlan:
         return SyncPlan()
@@ -351,7 +352,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def untended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody looks at the folder between questions."""
-    monkeypatch.setattr(desks, "TEND_EVERY", 3600)
+    monkeypatch.setattr(Library, "occasions", lambda *_: iter(()))
 
 
 @pytest.fixture

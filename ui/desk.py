@@ -23,9 +23,6 @@ TOO_EARLY = "Not all documents had been read when this was answered. Ask again w
 SAVE_EVERY = 0.5
 """Seconds between two savings of a growing answer: what a crash can cost at most."""
 
-TEND_EVERY = 3.0
-"""Seconds between two looks at the folder for what was added, changed or removed."""
-
 CLOSE_WITHIN = 10.0
 """Seconds that closing waits for the step of a sync; the index is made to stand being cut off in it."""
 
@@ -210,7 +207,8 @@ class Desk:
         return documents
 
     def _tend(self) -> None:
-        while not self._closed.wait(TEND_EVERY):
+        for _ in self.library.occasions(self._closed):
+            self._syncing.join()  # one that runs may have passed by what has changed
             try:
                 behind = self.library.asked_to_sync or not self.library.plan().empty
             except FootnoteError:

@@ -62,6 +62,7 @@ _READERS: dict[str, Callable[[bytes], Extract]] = {
 SUFFIXES: frozenset[str] = frozenset(_READERS)
 """The name endings that are read, in lower case and with their dot."""
 
+_LONGEST_NOTICE = 400
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -87,23 +88,26 @@ def extract(data: bytes, source: str) -> Extract:
         return Extract("", notices=("The file is empty.",))
     try:
         made = reader(data)
-    except SourceUnreadable:
+    except MemoryError:
         raise
+    except SourceUnreadable as refused:
+        raise SourceUnreadable(_told(str(refused), _LONGEST_NOTICE)) from refused
     except Exception as error:  # the boundary to parsers of others, which raise what they like on damaged files
         raise SourceUnreadable(
-            f"The file is damaged, or of a form that is not known ({type(error).__name__}: {error}). "
+            f"The file is damaged, or of a form that is not known ({type(error).__name__}: {_told(str(error), 200)}). "
             "Open it in the program it comes from and save it anew."
         ) from error
-    if _SURROGATE.search(made.text):  # half a character, which no UTF-8 store takes; offsets stay as they are
-        made = Extract(
-            _SURROGATE.sub("\ufffd", made.text),
-            made.places,
-            made.metadata,
-            made.notices,
-        )
-    if not made.notices and (not made.text or made.text.isspace()):
-        return Extract(made.text, made.places, made.metadata, ("The file holds no text.",))
-    return made
+    notices = tuple(_told(notice, _LONGEST_NOTICE) for notice in made.notices)
+    if not notices and (not made.text or made.text.isspace()):
+        notices = ("The file holds no text.",)
+    # Half a character, which no UTF-8 store takes, gives way to one of the same length: offsets stay as they are.
+    return Extract(_SURROGATE.sub("\ufffd", made.text), made.places, made.metadata, notices)
+
+
+def _told(sentence: str, longest: int) -> str:
+    """On one line and short, whatever was quoted in it: parsers and readers quote files, at any length."""
+    line = "".join(c for c in " ".join(sentence.split()) if c.isprintable())
+    return line if len(line) <= longest else f"{line[: longest // 2]}…{line[-longest // 2 :]}"
 
 
 def _reader(source: str) -> Callable[[bytes], Extract]:
