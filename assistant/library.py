@@ -28,11 +28,14 @@ _PAGES = 3  # words that run on over more are shown at their beginning
 
 
 class Library:
-    """The assistant's one door. Safe to use from several threads."""
+    """The assistant's one door. Safe to use from several threads.
+
+    `endpoint` is whose model writes the answers, from the next question on; None for the documents' own words.
+    """
 
     def __init__(self, index: FolderIndex, history: History, endpoint: Endpoint | None) -> None:
         self._index = index
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self.history = history
         self.shelf = Shelf(index.folder, index.home / "trash")
         self.pages = lru_cache(_PICTURES_KEPT)(self._pages)
@@ -75,6 +78,12 @@ class Library:
         """Bring the index in step with the folder. Raises FolderMissing, IndexBusy, IndexDamaged."""
         return self._index.sync(on_progress or (lambda _: None))
 
+    def examine(self, on_progress: Callable[[Progress], None]) -> tuple[str, ...]:
+        """Examine what is kept of the folder, conversations included, and mend it; sentences saying what was found and
+        done. Raises IndexBusy, IndexDamaged, EmbeddingFailed."""
+        found = self._index.examine(on_progress)
+        return (*found, notice) if (notice := self.history.take_notice()) else found
+
     def forget_gone(self) -> None:
         """Say that the documents a sync reported as `gone` were removed on purpose; the next sync drops what is kept."""
         self._index.forget_gone()
@@ -114,10 +123,10 @@ class Library:
         Closing it ends the work on it, the endpoint's as well.
         """
         model = None
-        if self._endpoint is not None:
+        if (endpoint := self.endpoint) is not None:
             from assistant.llm import ChatModel
 
-            model = ChatModel(self._endpoint)
+            model = ChatModel(endpoint)
         yield from answer(self._index, question, model, turns, scope)
 
     def suggestions(self) -> Iterator[str]:

@@ -41,6 +41,11 @@ class StoreKeeper:
         """The store, if it is open."""
         return self._store
 
+    @property
+    def name(self) -> str:
+        """The name of the folder of an embedded store; another one after it was made anew."""
+        return self._path().name
+
     def opened(self) -> PassageStore:
         """The store; a new, empty one in place of a damaged one. Raises StoreUnreachable, StoreDamaged."""
         with self._guard:

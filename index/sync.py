@@ -21,6 +21,7 @@ work, are kept until the documents are back or somebody confirms that they were 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -39,7 +40,7 @@ from index.passages import Passages
 from index.reading import Reader, ReadingBroken
 from index.scanning import FoundFile, Scan, content_hash, is_settled, scan, stat_of
 from index.splitting import split
-from index.store import PAGE, PassageStore
+from index.store import PAGE, PassageStore, stored_about
 from index.titles import title_of
 from index.types import Document, Passage, Progress, State, SyncPlan, SyncReport
 
@@ -208,6 +209,33 @@ def mend(manifest: Manifest, store: PassageStore, on_progress: OnProgress = lamb
                 done += len(lacking)
                 on_progress(Progress("Restoring the search index", passages[-1].source, 0, 0, done, len(missing)))
     return len(extra) + len(missing)
+
+
+def unlike(manifest: Manifest, store: PassageStore) -> int:
+    """How many passages Chroma lacks, has too many, or holds otherwise than the manifest says."""
+    wanted: dict[str, tuple[bytes, Vectors]] = {}
+    for passages, vectors in manifest.all_passages(PAGE):
+        for passage, vector in zip(passages, vectors, strict=True):
+            wanted[passage.id] = _digest(passage.text, stored_about(passage)), vector
+    differing = 0
+    for id_, text, about, vector in store.rows():
+        digest, kept = wanted.pop(id_, (b"", vector))
+        differing += digest != _digest(text, about) or not np.allclose(vector, kept, atol=1e-6)
+    return differing + len(wanted)
+
+
+def _digest(text: str | None, about: Mapping[str, object] | None) -> bytes:
+    return hashlib.sha256(repr((text, sorted((about or {}).items()))).encode("utf-8", "surrogatepass")).digest()
+
+
+def divided(document: Document, embedder: Embedder) -> IndexedDocument:
+    """The document as it is to be indexed: cut into passages, with the keys of their embeddings."""
+    title = title_of(document.text, document.metadata)
+    passages = Passages(document, title)
+    for stretch in split(document.text, embedder.count_tokens, document.places):
+        passages.append(stretch)
+    keys = [vector_key(embedder.fingerprint, passage) for passage in passages]
+    return IndexedDocument(*passages.pack(), title, passages, keys, time.time())
 
 
 class _Apply:
