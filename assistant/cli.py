@@ -159,7 +159,7 @@ def index(
         if dry_run:
             _print_plan(library.plan())
         else:
-            report = _with_progress(library.sync)
+            report = _brought_in_step(library)
             if removed and report.gone:
                 library.forget_gone()
                 report = replace(report, gone=0)
@@ -339,11 +339,17 @@ def _synced(library: Library) -> None:
     from index.errors import IndexBusy
 
     try:
-        report = _with_progress(library.sync)
+        report = _brought_in_step(library)
     except IndexBusy:
         typer.echo("Another Footnote keeps this folder's index; the answer is from what it has indexed.", err=True)
         return
     _print_failed(report)
+
+
+def _brought_in_step(library: Library) -> SyncReport:
+    if library.notice:
+        typer.echo(f"footnote: {library.notice}", err=True)
+    return _with_progress(library.sync)
 
 
 def _with_progress(work: Callable[[Callable[[Progress], None]], _Done]) -> _Done:

@@ -28,11 +28,14 @@ _PAGES = 3  # words that run on over more are shown at their beginning
 
 
 class Library:
-    """The assistant's one door. Safe to use from several threads."""
+    """The assistant's one door. Safe to use from several threads.
+
+    `endpoint` is whose model writes the answers, from the next question on; None for the documents' own words.
+    """
 
     def __init__(self, index: FolderIndex, history: History, endpoint: Endpoint | None) -> None:
         self._index = index
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self.history = history
         self.shelf = Shelf(index.folder, index.home / "trash")
         self.pages = lru_cache(_PICTURES_KEPT)(self._pages)
@@ -56,6 +59,11 @@ class Library:
     def generation(self) -> int:
         """Grows with every change of the index."""
         return self._index.generation
+
+    @property
+    def notice(self) -> str:
+        """While the index is built anew because a setting changed: a sentence saying so; else empty."""
+        return self._index.notice
 
     @property
     def asked_to_sync(self) -> bool:
@@ -115,10 +123,10 @@ class Library:
         Closing it ends the work on it, the endpoint's as well.
         """
         model = None
-        if self._endpoint is not None:
+        if (endpoint := self.endpoint) is not None:
             from assistant.llm import ChatModel
 
-            model = ChatModel(self._endpoint)
+            model = ChatModel(endpoint)
         yield from answer(self._index, question, model, turns, scope)
 
     def suggestions(self) -> Iterator[str]:

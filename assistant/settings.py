@@ -78,7 +78,7 @@ class Settings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            problems = (f"{_variable(problem['loc'])}: {_reason(problem['msg'])}" for problem in error.errors())
+            problems = (f"{variable}: {reason}" for variable, reason in reasons(error))
             raise SettingsInvalid("Correct the environment and start again. " + " ".join(problems)) from None
 
     @property
@@ -143,6 +143,11 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         # Made absolute once, so that a later change of the working directory does not move the index.
         return value.expanduser().absolute()
+
+
+def reasons(error: ValidationError) -> list[tuple[str, str]]:
+    """Each variable with what is wrong with it; never the value."""
+    return [(_variable(problem["loc"]), _reason(problem["msg"])) for problem in error.errors()]
 
 
 def _variable(location: tuple[int | str, ...]) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, astuple, dataclass
 from functools import cache
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -66,17 +66,17 @@ CREATE VIRTUAL TABLE passage_terms USING fts5 (
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab (passage_terms, 'row');
 
 -- What takes long to make of a passage, by the hash of what it is made of: its search terms, its embedding (float32)
--- and those of its sentences (float16, one after another). `sum` is a CRC-32 of the others: whatever else is kept can be
--- compared with what it was made of.
+-- and those of its sentences (float16, one after another). `sum` is the CRC-32 of all of them: whatever else is kept
+-- can be compared with what it was made of.
 CREATE TABLE vectors (
-    key BLOB PRIMARY KEY, term_count INTEGER NOT NULL, sum INTEGER NOT NULL, terms TEXT NOT NULL, vector BLOB NOT NULL,
-    sentences BLOB NOT NULL
+    key BLOB PRIMARY KEY, term_count INTEGER NOT NULL, terms TEXT NOT NULL, vector BLOB NOT NULL,
+    sentences BLOB NOT NULL, sum INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- Ids that Chroma may hold although no passage has them: written before Chroma is, cleared after it is cleaned.
 CREATE TABLE strays (id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 5
 
 _REFUSED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 # SQLite's default bound on the variables of one statement, in builds older than 3.32.
@@ -333,8 +333,8 @@ class Manifest:
         for number in ("generation", "requested", "served"):
             int(self.get(number) or 0)
         with self._connected() as connection:
-            for row in connection.execute("SELECT * FROM vectors"):
-                if not _is_whole(row):
+            for row in connection.execute(f"SELECT {_KEPT} FROM vectors"):
+                if not _is_whole(*row):
                     return "an embedding was altered"
             for key, *about, text in connection.execute("SELECT key, metadata, notices, places, text FROM texts"):
                 if _text_key(about, text) != key:
@@ -347,16 +347,20 @@ class Manifest:
             new = remade(document)
             if about != [*_document_row(new)]:
                 return f"what is noted of {source} was altered"
-            statement = f"SELECT {_COLUMNS}, vector FROM passages WHERE source = ? ORDER BY ordinal"
+            statement = f"SELECT {', '.join(_WRITTEN)} FROM passages WHERE source = ? ORDER BY ordinal"
             with self._connected() as connection:
                 kept = connection.execute(statement, (source,))
                 made = (tuple(row.values()) for row in _passage_rows(new))
                 if any(one != other for one, other in zip_longest(kept, made)):
                     return f"the passages of {source} were altered"
-        ((passages,),) = self._rows(
-            "SELECT count(*) FROM passages p JOIN vectors v ON v.key = p.vector AND v.term_count = p.term_count"
-        )
+        ((passages,),) = self._rows("SELECT count(*) FROM passages")
         ((texts,),) = self._rows("SELECT count(*) FROM texts")
+        ((other,),) = self._rows(
+            "SELECT count(*) FROM passages p LEFT JOIN vectors v ON v.key = p.vector"
+            " WHERE v.term_count IS NOT p.term_count"
+        )
+        if other:
+            return "the terms of a passage were altered"
         if passages != sum(row[2] for row in documents) or texts != len({row[1] for row in documents}):
             return "something is kept of documents that are not there"
         return ""
@@ -377,10 +381,10 @@ class Manifest:
         other = sqlite3.connect(path)
         other.text_factory = lambda data: data.decode(errors="replace")  # text that is none costs its own row alone
         try:
-            rows = other.execute("SELECT * FROM vectors")
+            rows = other.execute(f"SELECT {_KEPT} FROM vectors")
             while some := rows.fetchmany(_VARIABLES):
                 with self.writing() as connection:
-                    connection.executemany(_KEEP, (row for row in some if _is_whole(row)))
+                    connection.executemany(_KEEP, (row for row in some if _is_whole(*row)))
         except (sqlite3.DatabaseError, UnicodeDecodeError):
             return  # what comes after is embedded again
         finally:
@@ -478,8 +482,9 @@ class Manifest:
         rows = []
         for key, text, vector, of_sentences in zip(keys, texts, vectors, sentences, strict=True):
             found = terms(text)
-            row = (" ".join(found), vector.astype("<f4").tobytes(), of_sentences.astype("<f2").tobytes())
-            rows.append((key, len(found), _sum(key, len(found), *row), *row))
+            about = (key, len(found), " ".join(found))
+            row = (*about, vector.astype("<f4").tobytes(), of_sentences.astype("<f2").tobytes())
+            rows.append((*row, _sum(*row)))
         with self.writing() as connection:
             connection.executemany(_KEEP, rows)
 
@@ -709,6 +714,9 @@ _NAMES = (
     *("places", "sentences", "title", "metadata", "text"),
 )
 _COLUMNS = ", ".join(_NAMES)
+_WRITTEN = (*_NAMES, "vector")
+_KEPT = "key, term_count, terms, vector, sentences, sum"
+_KEEP = f"INSERT OR IGNORE INTO vectors ({_KEPT}) VALUES (?, ?, ?, ?, ?, ?)"
 
 
 def _prefixed(table: str) -> str:
@@ -755,6 +763,17 @@ def place_rows(places: Iterable[Place]) -> list[list[Any]]:
     return [list(astuple(place)) for place in places]
 
 
+def _text_row(document: Document) -> tuple[str, list[str | bytes]]:
+    """The key of a document's text, and the other columns."""
+    about = [
+        json.dumps(metadata_fields(document.metadata)),
+        json.dumps(document.notices),
+        json.dumps(place_rows(document.places)),
+    ]
+    text = _compressed(document.text)
+    return _text_key(about, text), [*about, text]
+
+
 def _text_key(about: Sequence[str], text: bytes) -> str:
     return hashlib.sha256(b"\0".join([*(part.encode() for part in about), text])).hexdigest()
 
@@ -767,62 +786,39 @@ def _document_row(new: IndexedDocument) -> tuple[int, str, str, str]:
 
 
 def _passage_rows(new: IndexedDocument) -> Iterator[dict[str, Any]]:
-    """The columns of each passage but its number and its terms' count, in the order of `_NAMES`."""
+    """The columns of each passage that are made of it, as `_WRITTEN` names them."""
     metadata = json.dumps(metadata_fields(new.document.metadata))
     for passage, key in zip(new.passages, new.vector_keys, strict=True):
-        yield _passage_row(passage, key, metadata)
+        values = (
+            *(passage.id, passage.source, passage.content_hash, passage.ordinal, passage.start, passage.end),
+            *(passage.line, json.dumps(place_rows(passage.places)), json.dumps(passage.sentences), passage.title),
+            *(metadata, passage.text, key),
+        )
+        yield dict(zip(_WRITTEN, values, strict=True))
 
 
 def _add_document(connection: sqlite3.Connection, new: IndexedDocument, on_rows: Callable[[], None]) -> None:
     document = new.document
-    text = _compressed(document.text)
-    about = (
-        metadata := json.dumps(metadata_fields(document.metadata)),
-        json.dumps(document.notices),
-        json.dumps(place_rows(document.places)),
-    )
-    text_key = _text_key(about, text)
-    connection.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?, ?, ?)", (text_key, *about, text))
+    text_key, text_row = _text_row(document)
+    connection.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?, ?, ?)", (text_key, *text_row))
     connection.execute(
         "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (document.source, document.content_hash, text_key, new.indexed_at, *_document_row(new)),
     )
+    rows = _passage_rows(new)
     for first in range(0, len(new.passages), _ROWS):
-        for at in range(first, min(first + _ROWS, len(new.passages))):
-            _add_passage(connection, new.passages[at], new.vector_keys[at], metadata)
+        connection.executemany(
+            f"INSERT INTO passages ({', '.join(_WRITTEN)}, term_count)"
+            f" SELECT {', '.join(f'?{at}' for at in range(1, len(_WRITTEN) + 1))}, term_count FROM vectors"
+            f" WHERE key = ?{len(_WRITTEN)}",
+            (tuple(row.values()) for row in islice(rows, _ROWS)),
+        )
         added = (document.source, first, first + _ROWS)
         connection.execute(
             f"INSERT INTO passage_terms (rowid, terms) SELECT p.number, {_SEARCHED} WHERE {_ADDED}", added
         )
         connection.execute(f"DELETE FROM strays WHERE id IN (SELECT id FROM passages p WHERE {_ADDED})", added)
         on_rows()
-
-
-def _passage_row(passage: Passage, key: bytes, metadata: str) -> dict[str, Any]:
-    return {
-        "id": passage.id,
-        "source": passage.source,
-        "content_hash": passage.content_hash,
-        "ordinal": passage.ordinal,
-        "start": passage.start,
-        '"end"': passage.end,
-        "line": passage.line,
-        "places": json.dumps(place_rows(passage.places)),
-        "sentences": json.dumps(passage.sentences),
-        "title": passage.title,
-        "metadata": metadata,
-        "text": passage.text,
-        "vector": key,
-    }
-
-
-def _add_passage(connection: sqlite3.Connection, passage: Passage, key: bytes, metadata: str) -> None:
-    row = _passage_row(passage, key, metadata)
-    connection.execute(
-        f"INSERT INTO passages ({', '.join(row)}, term_count)"
-        f" SELECT {', '.join('?' * len(row))}, term_count FROM vectors WHERE key = ?",
-        (*row.values(), key),
-    )
 
 
 def _compressed(text: str) -> bytes:
@@ -857,21 +853,25 @@ def _remove_document(connection: sqlite3.Connection, source: str) -> None:
     )
 
 
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
 def _sum(key: bytes, term_count: int, found: str, vector: bytes, sentences: bytes) -> int:
-    return zlib.crc32(b"\0".join([key, str(term_count).encode(), found.encode(), vector, sentences]))
+    told = f"{term_count} {found}".encode()
+    return zlib.crc32(sentences, zlib.crc32(vector, zlib.crc32(told, zlib.crc32(key))))
 
 
-def _is_whole(row: Sequence[Any]) -> bool:
-    """Whether a row of vectors, its columns in order, is the one that was written."""
-    key, term_count, held, found, vector, sentences = row
-    kinds = [(key, bytes), (found, str), (vector, bytes), (sentences, bytes)]
-    return (
-        all(isinstance(value, kind) for value, kind in kinds)
-        and _sum(key, term_count, found, vector, sentences) == held
-    )
+def _is_whole(*row: Any) -> bool:
+    """Whether a row of embeddings is as it was kept; damage may have changed even the types in it."""
+    kinds = (bytes, int, str, bytes, bytes, int)
+    return all(isinstance(part, kind) for part, kind in zip(row, kinds, strict=True)) and _sum(*row[:-1]) == row[-1]
 
-
-_KEEP = "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?, ?, ?)"
 
 # But for the tables that FTS5 makes for itself, whose form is SQLite's.
 _TABLES = "SELECT name, coalesce(sql, '') FROM sqlite_master WHERE name NOT LIKE 'passage\\_terms\\_%' ESCAPE '\\'"
@@ -883,12 +883,3 @@ def _tables_made() -> set[tuple[str, str]]:
         for statement in _statements(_SCHEMA):
             connection.execute(statement)
         return set(connection.execute(_TABLES))
-
-
-def _statements(script: str) -> Iterator[str]:
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""

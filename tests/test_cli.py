@@ -303,6 +303,28 @@ def test_ctrl_c_ends_a_long_index_run_in_a_sentence_and_a_rerun_embeds_nothing_t
     assert "Documents   300," in run("status", str(folder)).stdout
 
 
+def test_an_index_built_anew_is_said_with_its_reason(run: Run, data_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "settings"
+    folder.mkdir()
+    (folder / "a.txt").write_text("The ferry leaves at nine.")
+    assert run("index", str(folder)).stderr.strip() == ""
+    (made,) = data_dir.glob(f"folders/{folder.name}-*/index-*")
+    with closing(sqlite3.connect(made / "manifest.sqlite")) as connection:
+        settings = json.loads(connection.execute("SELECT value FROM meta WHERE key = 'settings'").fetchone()[0])
+        older = json.dumps({**settings, "passages": "0/512"})
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'settings'", (older,))
+        connection.commit()
+    made.rename(made.with_name("index-older"))
+    again = run("index", str(folder))
+    assert again.returncode == 0
+    assert again.stderr.strip() == (
+        "footnote: The index is built anew because the size of passages changed. Until it is complete, the one before "
+        "answers, without what has changed in the folder since."
+    )
+    assert run("index", str(folder)).stderr.strip() == ""
+    assert list(data_dir.glob(f"folders/{folder.name}-*/index-*")) == [made]
+
+
 @pytest.fixture
 def reports(tmp_path: Path) -> Path:
     """A folder with the same words in two parts, one of them dated."""

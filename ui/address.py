@@ -5,7 +5,7 @@ address can be kept as a link to it.
     &t=<turn>&f=<number>         the footnote of an answer in it
     &t=<turn>&p=<number>         one of the closest passages, where there is no answer
     &d=<source>&s=<start>&e=<end>  a document, at words that no answer cites; without s and e, from its beginning
-    &v=library                   the library in place of the conversation
+    &v=library, &v=settings      the library or the settings in place of the conversation
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from __future__ import annotations
 import streamlit as st
 
 from ui.view import CONTEXT, Excerpt, Opened
+
+LIBRARY, SETTINGS = "library", "settings"
 
 _OPENED = ("t", "f", "p", "d", "s", "e")
 
@@ -26,16 +28,17 @@ def turn_to(conversation: str) -> None:
     st.query_params.from_dict({"c": conversation} if conversation else {})
 
 
-def in_library() -> bool:
-    return st.query_params.get("v") == "library"
+def view() -> str:
+    """What is shown in place of the conversation: LIBRARY, SETTINGS, or nothing."""
+    named = st.query_params.get("v", "")
+    return named if named in (LIBRARY, SETTINGS) else ""
 
 
-def to_library() -> None:
-    st.query_params.from_dict(_kept() | {"v": "library"})
-
-
-def from_library() -> None:
-    st.query_params.from_dict({name: value for name, value in _kept().items() if name != "v"})
+def go_to(view: str) -> None:
+    """Show a view, or with an empty name the conversation again."""
+    kept = {name: value for name, value in _kept().items() if name != "v"}
+    st.query_params.from_dict(kept | ({"v": view} if view else {}))
+    st.session_state.pop("settings-said", None)
 
 
 def opened() -> Opened | Excerpt | None:

@@ -13,6 +13,7 @@ import streamlit as st
 
 from assistant.errors import FootnoteError
 from assistant.library import Library
+from assistant.preferences import Preferences
 from assistant.settings import Settings
 from ui import address, view
 from ui.answers import ask, draw_turns, draw_unsent
@@ -22,6 +23,7 @@ from ui.desk import Desk
 from ui.library_view import draw_library
 from ui.markup import label, plain
 from ui.scope_picker import draw_scope
+from ui.settings_view import draw_settings
 from ui.source_pane import draw_source
 
 SYNC_EVERY = 1.0
@@ -31,7 +33,10 @@ IDLE_EVERY = 5.0
 
 @st.cache_resource(show_spinner="Opening the library…")
 def desk_of(folder: str) -> Desk:
-    desk = Desk(Library.open(Path(folder), Settings.read()))
+    settings = Settings.read()
+    library = Library.open(Path(folder), settings)
+    library.endpoint = Preferences(settings).endpoint()
+    desk = Desk(library)
     atexit.register(desk.close)
     return desk
 
@@ -54,13 +59,16 @@ def draw(desk: Desk) -> None:
         st.markdown("# Footnote")
         st.caption(label(str(desk.library.folder)))
         draw_conversations(desk, conversation)
-        draw_way()
+        draw_ways()
         every = IDLE_EVERY if desk.at_rest else SYNC_EVERY
         st.fragment(draw_documents, run_every=every)(desk, seen=stand(desk))
     draw_notice(desk)
-    if address.in_library():
+    if address.view() == address.LIBRARY:
         draw_library(desk)
         draw_source(desk, turns)
+        return
+    if address.view() == address.SETTINGS:
+        draw_settings(desk)
         return
     draw_unsent(desk, conversation)
     if not turns:
@@ -73,18 +81,16 @@ def draw(desk: Desk) -> None:
         st.rerun()
 
 
-def draw_way() -> None:
-    """The way to the library and back. No part of the fragment below it, since all of the page changes with it."""
-    if address.in_library():
-        st.button(
-            "Back to asking",
-            key="asking",
-            icon=":material/arrow_back:",
-            width="stretch",
-            on_click=address.from_library,
-        )
-    else:
-        st.button("Library", key="library", icon=":material/folder_open:", width="stretch", on_click=address.to_library)
+def draw_ways() -> None:
+    """The ways to the library, the settings and back. Not in the fragment below: all of the page changes with them."""
+    for view_name, name, icon in (
+        ("", "Back to asking", ":material/arrow_back:"),
+        (address.LIBRARY, "Library", ":material/folder_open:"),
+        (address.SETTINGS, "Settings", ":material/settings:"),
+    ):
+        if address.view() != view_name:
+            key = f"to-{view_name or 'asking'}"
+            st.button(name, key=key, icon=icon, width="stretch", on_click=address.go_to, args=(view_name,))
 
 
 def draw_welcome(desk: Desk) -> None:
@@ -95,7 +101,7 @@ def draw_welcome(desk: Desk) -> None:
             f"You can ask {view.readable(files)}. Every sentence of an answer carries a footnote; "
             "a click on it opens the source at the words cited."
         )
-        endpoint = Settings.read().endpoint
+        endpoint = desk.library.endpoint
         st.markdown(
             f"Questions and the passages found for them go to the model at {label(endpoint.base_url)}."
             if endpoint
@@ -134,7 +140,7 @@ def draw_documents(desk: Desk, *, seen: tuple[bool, bool, int]) -> None:
     elif sync.error:
         st.error(label(sync.error))
     st.button("Reindex", key="reindex", icon=":material/sync:", disabled=sync.running, on_click=desk.start_sync)
-    if not address.in_library():  # where all of them are listed
+    if address.view() != address.LIBRARY:  # where all of them are listed
         part("documents")(key="documents", data=view.documents(desk.library.files()))
 
 

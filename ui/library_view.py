@@ -28,8 +28,8 @@ def draw_library(desk: Desk) -> None:
     draw_files(desk)
     draw_trash(desk)
     draw_ratings(desk)
-    if (removing := st.session_state.pop("removing", "")) and any(file.source == removing for file in files):
-        confirm(desk, removing)
+    if (removing := st.session_state.get("removing")) and any(file.source == removing for file in files):
+        confirm(desk, removing)  # drawn again with the page, which would close it otherwise
 
 
 def draw_search(desk: Desk) -> None:
@@ -117,7 +117,11 @@ def settle(desk: Desk, at: int, name: str, data: bytes, act: str) -> None:
     desk.start_sync()
 
 
-@st.dialog("Remove this document?")
+def keep() -> None:
+    st.session_state.removing = ""
+
+
+@st.dialog("Remove this document?", on_dismiss=keep)
 def confirm(desk: Desk, source: str) -> None:
     st.markdown(
         f"**{label(source)}** leaves the folder, and no answer rests on it any more. "
@@ -132,8 +136,10 @@ def confirm(desk: Desk, source: str) -> None:
                 return
             desk.start_sync()
             address.show(None)
+            keep()
             st.rerun()
         if st.button("Cancel", key="cancel-remove"):
+            keep()
             st.rerun()
 
 
