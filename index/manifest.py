@@ -332,6 +332,8 @@ class Manifest:
         (verdict,) = self._rows("PRAGMA integrity_check(1)")[0]
         if verdict != "ok" or self._version() != SCHEMA_VERSION:
             return str(verdict)
+        for number in ("generation", "requested", "served"):
+            int(self.get(number) or 0)
         with self._connected() as connection:
             for row in connection.execute(f"SELECT {_KEPT} FROM vectors"):
                 if not _is_whole(*row):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -142,6 +143,41 @@ def test_of_a_damaged_index_only_what_cannot_be_read_is_embedded_again(tmp_path:
     assert "a new one is made from the documents" in told
     assert embedder.embedded == []
     assert contents(index) == clean
+    index.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE meta SET value = 'many' WHERE key = 'generation'",
+        "UPDATE meta SET value = '../../folder' WHERE key = 'store'",
+        "INSERT OR REPLACE INTO meta VALUES ('store', 'chroma-two')",
+        "UPDATE meta SET value = '{}' WHERE key = 'settings'",
+        "UPDATE files SET content_hash = 'no hash', reason = 'none'",
+        "UPDATE documents SET title_terms = 'other terms'",
+        "UPDATE passages SET term_count = term_count + 1 WHERE ordinal = 0",
+        "UPDATE passages SET line = line + 1 WHERE ordinal = 1",
+        "UPDATE vectors SET terms = 'other terms'",
+        "INSERT INTO passage_terms (rowid, terms) VALUES (1, 'a term that is not there')",
+        "INSERT INTO strays SELECT id FROM passages",
+        "DROP TABLE strays",
+        "PRAGMA user_version = 0",
+    ],
+)
+def test_values_that_no_check_of_sqlite_can_find_are_found_too(tmp_path: Path, statement: str) -> None:
+    folder, data, clean = a_kept_folder(tmp_path)
+    (manifest,) = home(data).glob("index-*/manifest.sqlite")
+    with sqlite3.connect(manifest, isolation_level=None) as connection:
+        connection.execute(statement)
+    connection.close()
+    before = hashes(folder)
+    embedder = HashEmbedder()
+    index = FolderIndex.open(folder, data, embedder)
+    index.examine()
+    assert contents(index) == clean
+    assert_whole(index)
+    assert index.examine() == ()
+    assert hashes(folder) == before
     index.close()
 
 
