@@ -178,6 +178,19 @@ class History:
                 found.append(Found(conversation, texts[best] if best is not None and held[best] else ""))
         return tuple(found)
 
+    def cited(self) -> dict[str, dict[str, int]]:
+        """How many answers of each conversation cite each source."""
+        with self._transaction() as database:
+            rows = database.execute(
+                "SELECT conversation, json_extract(citation.value, '$.source'), count(DISTINCT turn.id) FROM turn,"
+                " json_each(answer, '$.sentences') sentence, json_each(sentence.value, '$.citations') citation"
+                " WHERE json_valid(answer) GROUP BY 1, 2 ORDER BY 3 DESC, 2"
+            ).fetchall()
+        counts: dict[str, dict[str, int]] = {}
+        for conversation, source, count in rows:
+            counts.setdefault(conversation, {})[source] = count
+        return counts
+
     def turns(self, conversation: str) -> tuple[Turn, ...]:
         """The turns of a conversation in the order they were asked; none for an id that is not known."""
         with self._transaction() as database:

@@ -323,3 +323,13 @@ def test_conversations_are_found_by_all_words_in_title_question_or_answer_whatev
     assert [found.conversation.id for found in history.search("who")] == [other, one]
     assert history.search("who zeppelin") == ()
     assert history.search("source quote") == ()  # names of stored fields are no words of a conversation
+
+
+def test_what_a_conversation_cites_is_counted_by_answers(history: History) -> None:
+    conversation = history.start()
+    citation = Citation(1, "a.txt", 0, 1, "x", "", 1, 1, "p", "h")
+    twice = (Sentence("x", (citation,), Support.QUOTED), Sentence("y", (citation,), Support.QUOTED))
+    for _ in range(2):
+        history.save_answer(history.add_question(conversation, "q"), Answer("q", Mode.QUOTE, True, twice))
+    history.add_question(conversation, "unanswered")
+    assert history.cited() == {conversation: {"a.txt": 2}}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from kinds import make_kinds
 from playwright.sync_api import Page, expect
-from window_server import Window, ready, serving, until
+from window_server import Window, ask, ready, serving, until
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +93,15 @@ def test_a_file_is_removed_after_a_confirmation_and_undone_byte_for_byte(library
     until(path.exists, 10)
     assert path.read_bytes() == before
     expect(row).to_contain_text("Can be asked")
+
+
+def test_the_picture_shows_documents_over_time_and_what_each_conversation_cited(page: Page, window: Window) -> None:
+    page.goto(window.url)
+    ask(page, "Who saved the cat of the ship?")
+    page.get_by_role("button", name="Library").click()
+    page.get_by_text("A picture of the collection").click()
+    by_date = page.locator(".collection figure").filter(has_text="Documents by the date they give")
+    expect(by_date.locator("li").filter(has_text="1929")).to_contain_text("1")
+    expect(by_date).to_contain_text("3 documents without a date of their own")
+    cited = page.locator(".collection figure").filter(has_text="Cited in “Who saved the cat of the ship?”")
+    expect(cited.locator("li")).to_have_text(["interview.vtt1"])

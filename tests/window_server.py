@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -86,8 +89,18 @@ def opened_on(
     return serving(base, folder, endpoint, settings)
 
 
+@cache
+def shared_models() -> Path:
+    """Where the windows of one run of tests keep the model's graph, which takes seconds to build."""
+    models = Path(tempfile.mkdtemp(prefix="footnote-models-"))
+    atexit.register(shutil.rmtree, models, ignore_errors=True)
+    return models
+
+
 def serving(base: Path, folder: Path, endpoint: str = "", settings: Mapping[str, str] = MappingProxyType({})) -> Window:
     """The window on a folder as it is; its data lies in `base`, and `settings` are further variables."""
+    (base / "data").mkdir(exist_ok=True)
+    (base / "data" / "models").symlink_to(shared_models())
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "FOOTNOTE_", "STREAMLIT_"))}
     environment |= {"FOOTNOTE_DATA_DIR": str(base / "data"), "OPENAI_BASE_URL": endpoint, "FOOTNOTE_MODEL": "scripted"}
     environment |= settings

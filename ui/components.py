@@ -15,6 +15,7 @@ _ROOTS = {
     "source": '<div class="pane"></div>',
     "documents": '<div class="documents"></div>',
     "files": '<div class="files"></div>',
+    "collection": '<div class="collection"></div>',
     "hits": '<div class="hits"></div>',
 }
 

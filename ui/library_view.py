@@ -26,6 +26,7 @@ def draw_library(desk: Desk) -> None:
     draw_taken(desk)
     st.markdown("#### Files")
     draw_files(desk)
+    draw_picture(desk)
     draw_trash(desk)
     draw_ratings(desk)
     if (removing := st.session_state.get("removing")) and any(file.source == removing for file in files):
@@ -162,6 +163,14 @@ def put_back(desk: Desk, removed: Removed) -> None:
         if st.session_state.get("undo") == removed:
             del st.session_state.undo
         desk.start_sync()
+
+
+def draw_picture(desk: Desk) -> None:
+    history = desk.library.history
+    charts = view.collection(desk.library.files(), history.conversations(), history.cited())
+    if charts:
+        with st.expander("A picture of the collection"):
+            part("collection")(key="collection", data=charts)
 
 
 def draw_trash(desk: Desk) -> None:

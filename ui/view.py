@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
 from assistant.grid import Grid
-from assistant.history import Rating
+from assistant.history import Conversation, Rating
 from assistant.types import (
     Answer,
     Citation,
@@ -38,6 +39,9 @@ PREVIEWED = 400
 
 NOTE_LENGTH = 2000
 """Characters of a note on an answer that are kept."""
+
+YEARS_SHOWN, CHARTED = 30, 12
+"""Years that a chart shows before it goes by decades; conversations, and sources of each, that are charted."""
 
 FILES_SHOWN = 300
 """Files named in one group of the list of documents; the rest are counted."""
@@ -299,6 +303,40 @@ def _order(order: str) -> Callable[[FileStatus], Any]:
     if order == BY_DATE:
         return lambda file: (not file.metadata.date, [-ord(letter) for letter in file.metadata.date], file.source)
     return lambda file: file.source.casefold()
+
+
+def collection(
+    files: Iterable[FileStatus], conversations: Iterable[Conversation], cited: Mapping[str, Mapping[str, int]]
+) -> list[dict[str, Any]]:
+    """Charts of the collection: its documents over time, and what each conversation cited."""
+    dates = [plain(file.metadata.day) for file in files if file.content_hash]
+    years = Counter(date[:4] for date in dates if date[:4].isdigit())
+    if len(years) > YEARS_SHOWN:
+        decades: Counter[str] = Counter()
+        for year, count in years.items():
+            decades[f"{year[:3]}0s"] += count
+        years = decades
+    charts = []
+    if years:
+        undated = len(dates) - sum(years.values())
+        note = f"{_count(undated, 'document')} without a date of its own" if undated == 1 else ""
+        note = note or (f"{_count(undated, 'document')} without a date of their own" if undated else "")
+        charts.append(_chart("Documents by the date they give", sorted(years.items()), note))
+    for conversation in list(conversations)[:CHARTED]:
+        if counts := cited.get(conversation.id):
+            bars = [(plain(source), count) for source, count in list(counts.items())[:CHARTED]]
+            charts.append(_chart(f"Cited in “{clipped(conversation.title, 60)}”", bars, ""))
+    return charts
+
+
+def _chart(title: str, bars: Iterable[tuple[str, int]], note: str) -> dict[str, Any]:
+    bars = list(bars)
+    most = max(count for _, count in bars)
+    return {
+        "title": title,
+        "bars": [{"name": name, "count": count, "share": round(100 * count / most, 1)} for name, count in bars],
+        "note": note,
+    }
 
 
 def hits(found: Iterable[Citation]) -> list[dict[str, Any]]:

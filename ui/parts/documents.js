@@ -12,7 +12,7 @@ export default function ({ data, parentElement }) {
         element("summary", {}, group.title),
         element(
           "ul",
-          {},
+          { tabindex: "0", "aria-label": group.title },  // it scrolls, for the keyboard too
           ...group.files.map((file) =>
             element(
               "li",

@@ -50,7 +50,7 @@ function table({ columns, rows, earlier, later }) {
   const left = (count, words) => (count ? element("p", { class: "also" }, count.toLocaleString("en") + words) : null);
   return element(
     "div",
-    { class: "rows" },
+    { class: "rows", tabindex: "0", role: "region", "aria-label": "Table" },
     left(earlier, " earlier rows are under Text."),
     element(
       "table",
