@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperGroup
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from assistant.settings import Settings
     from assistant.types import Answer, Progress, SyncReport
     from index.types import SyncPlan
+
+
+_Done = TypeVar("_Done")
 
 
 class _Commands(TyperGroup):
@@ -156,7 +159,7 @@ def index(
         if dry_run:
             _print_plan(library.plan())
         else:
-            report = _with_progress(library.sync)
+            report = _brought_in_step(library)
             if removed and report.gone:
                 library.forget_gone()
                 report = replace(report, gone=0)
@@ -173,8 +176,8 @@ def watch(folder: FolderArgument = None, chroma_url: ChromaOption = None) -> Non
     with _told(), _library(folder, chroma_url) as library:
         from threading import Event
 
-        typer.echo(f"Watching {library.folder}. Press Ctrl-C to end it.", err=True)
-        library.watch(_print_report, lambda fault: typer.echo(f"footnote: {fault}", err=True), Event())
+        typer.echo(f"Watching {_one_line(str(library.folder))}. Press Ctrl-C to end it.", err=True)
+        library.watch(_print_report, lambda fault: typer.echo(f"footnote: {_one_line(str(fault))}", err=True), Event())
 
 
 @app.command()
@@ -183,14 +186,31 @@ def status(folder: FolderArgument = None, chroma_url: ChromaOption = None) -> No
     with _told(), _library(folder, chroma_url) as library:
         files = library.files()
         indexed = [file for file in files if file.state is State.INDEXED]
-        typer.echo(f"Folder      {library.folder}")
-        typer.echo(f"Kept in     {library.home}")
+        typer.echo(f"Folder      {_one_line(str(library.folder))}")
+        typer.echo(f"Kept in     {_one_line(str(library.home))}")
         typer.echo(f"Documents   {len(indexed)}, in {sum(file.passages for file in indexed)} passages")
         if not library.plan().empty:
             typer.echo("The folder has changed since; 'footnote index' brings the index in step.")
         for file in files:
             if file.reason:
-                typer.echo(f"{file.state.value:<11} {file.source}: {file.reason}")
+                typer.echo(f"{file.state.value:<11} {_one_line(file.source)}: {_one_line(file.reason)}")
+
+
+@app.command()
+def doctor(folder: FolderArgument = None, chroma_url: ChromaOption = None) -> None:
+    """Examine all that is kept of the folder, mend it, and say what was found."""
+    with _told(), _library(folder, chroma_url) as library:
+        found = _with_progress(library.examine)
+        for sentence in found:
+            typer.echo(_one_line(sentence))
+        files = library.files()
+        indexed = sum(file.state is State.INDEXED for file in files)
+        passages = sum(file.passages for file in files)
+        conversations = len(library.history.conversations())
+        typer.echo(
+            f"{'Mended' if found else 'All is well'}: {indexed} documents in {passages} passages, "
+            f"{conversations} conversations."
+        )
 
 
 @app.command(name="eval")
@@ -299,7 +319,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except FootnoteError as error:
-        typer.echo(f"footnote: {error}", err=True)
+        typer.echo(f"footnote: {_one_line(str(error))}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         typer.echo("\nfootnote: stopped. What is finished is kept; run it again to go on.", err=True)
@@ -319,14 +339,20 @@ def _synced(library: Library) -> None:
     from index.errors import IndexBusy
 
     try:
-        report = _with_progress(library.sync)
+        report = _brought_in_step(library)
     except IndexBusy:
         typer.echo("Another Footnote keeps this folder's index; the answer is from what it has indexed.", err=True)
         return
     _print_failed(report)
 
 
-def _with_progress(work: Callable[[Callable[[Progress], None]], SyncReport]) -> SyncReport:
+def _brought_in_step(library: Library) -> SyncReport:
+    if library.notice:
+        typer.echo(f"footnote: {library.notice}", err=True)
+    return _with_progress(library.sync)
+
+
+def _with_progress(work: Callable[[Callable[[Progress], None]], _Done]) -> _Done:
     """Do the work under a progress bar on stderr, which goes away at the end; none where stderr is no terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
@@ -345,7 +371,7 @@ def _with_progress(work: Callable[[Callable[[Progress], None]], SyncReport]) -> 
             bar.update(
                 task,
                 stage=progress.stage,
-                detail=", ".join(parts) + f"  {progress.source}",
+                detail=", ".join(parts) + f"  {_one_line(progress.source)}",
                 completed=progress.passages_done,
                 total=progress.passages_total or None,
             )
@@ -369,7 +395,7 @@ def _print_answer(answer: Answer) -> None:
     from assistant.written import SHOWN, about, offer, where
 
     if answer.notice:
-        typer.echo(f"footnote: {answer.notice}", err=True)
+        typer.echo(f"footnote: {_one_line(answer.notice)}", err=True)
     if not answer.found:
         from assistant.citing import NOT_FOUND
 
@@ -377,7 +403,7 @@ def _print_answer(answer: Answer) -> None:
         if answer.closest:
             typer.echo("\nClosest passages, which may be about something else:")
         for citation in answer.closest:
-            typer.echo(f"\n{where(citation)}\n    {_one_line(citation.quote)}")
+            typer.echo(f"\n{_one_line(where(citation))}\n    {_one_line(citation.quote)}")
         return
     for sentence in answer.sentences:
         marks = "".join(f"[{citation.number}]" for citation in sentence.citations)
@@ -386,7 +412,7 @@ def _print_answer(answer: Answer) -> None:
         typer.echo()
     for citation in answer.citations:
         told = f" ({_one_line(about(citation))})" if about(citation) else ""
-        typer.echo(f"[{citation.number}] {where(citation)}{told}")
+        typer.echo(f"[{citation.number}] {_one_line(where(citation))}{told}")
         if answer.mode is Mode.GENERATED:
             typer.echo(f"    {_one_line(citation.quote)}")
     if further := offer(answer):
@@ -394,7 +420,7 @@ def _print_answer(answer: Answer) -> None:
 
 
 def _one_line(text: str) -> str:
-    """Text for a terminal: on one line, and without control characters, which could rewrite the screen."""
+    """Text for a terminal: on one line, and without what could rewrite the screen or turn a line round."""
     return "".join(c for c in " ".join(text.split()) if c.isprintable())
 
 
@@ -457,15 +483,18 @@ def _fault(outcome: Outcome) -> str:
 def _print_json(told: object) -> None:
     import json
 
-    sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
+    written = json.dumps(told, ensure_ascii=False, indent=2)
+    # Exact for programs; and a terminal gets no character that could rewrite the screen or turn a line round.
+    shown = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in written)
+    sys.stdout.write(f"{shown}\n")
 
 
 def _print_plan(plan: SyncPlan) -> None:
     for title, sources in (("add", plan.added), ("update", plan.changed), ("remove", plan.removed)):
         for source in sources:
-            typer.echo(f"{title:<7} {source}")
+            typer.echo(f"{title:<7} {_one_line(source)}")
     for old, new in plan.renamed:
-        typer.echo(f"rename  {old} -> {new}")
+        typer.echo(f"rename  {_one_line(old)} -> {_one_line(new)}")
     if plan.empty:
         typer.echo("Nothing to do; the index is in step.")
 
@@ -486,7 +515,7 @@ def _print_report(report: SyncReport) -> None:
 
 def _print_failed(report: SyncReport) -> None:
     for source, reason in report.failed:
-        typer.echo(f"Not read: {source}: {reason}", err=True)
+        typer.echo(f"Not read: {_one_line(source)}: {_one_line(reason)}", err=True)
     if report.gone:
         typer.echo(
             f"{report.gone} documents, more than half of all, went from the folder at once. If a drive is not mounted, "

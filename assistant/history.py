@@ -9,7 +9,7 @@ import threading
 import time
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -278,14 +278,17 @@ class History:
     def _open(self) -> sqlite3.Connection:
         try:
             return self._connect()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if not _is_damage(error):
                 raise
         aside = self._set_aside()
+        database = self._connect()
+        taken = _take_over(aside, database)
         self._notice = (
-            f"The file with earlier conversations was damaged. It is kept as {aside}, and a new one was begun."
+            f"The file with earlier conversations was damaged. It is kept as {aside}, and a new one was begun with the "
+            f"{taken} questions and answers that could be read of it."
         )
-        return self._connect()
+        return database
 
     def _connect(self) -> sqlite3.Connection:
         database = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
@@ -293,13 +296,14 @@ class History:
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = FULL")
             database.execute("PRAGMA foreign_keys = ON")
-            verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+            verdict = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if verdict != "ok":
-                damage = sqlite3.DatabaseError(verdict)
-                damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-                raise damage
+                raise _damage(verdict)
             database.execute("BEGIN IMMEDIATE")
             version = database.execute("PRAGMA user_version").fetchone()[0]
+            tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
+            if tables and (not version or not {"conversation", "turn", "turn_of_conversation"} <= tables):
+                raise _damage("its tables are not those that were made")
             if version > SCHEMA_VERSION:
                 raise HistoryUnusable(
                     f"The conversations in {self.path} were written by a newer Footnote. Update Footnote to read them."
@@ -340,17 +344,48 @@ class History:
     def _errors_in_words(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
-            if isinstance(error, sqlite3.DatabaseError) and _is_damage(error):
+        except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
+            if _is_damage(error):
                 remedy = "Start Footnote again: the damaged file is then kept aside and a new one begun."
             else:
                 remedy = "Check that its folder is writable and the disk not full, then try again."
             raise HistoryUnusable(f"The conversations in {self.path} cannot be used ({error}). {remedy}") from error
 
 
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    # Extended codes such as SQLITE_CORRUPT_INDEX keep the primary one in the low byte.
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
+def _take_over(damaged: Path, database: sqlite3.Connection) -> int:
+    """Copy what can be read of a damaged file into a new one; how many turns. A table is read from both ends, each up
+    to what is damaged."""
+    other = sqlite3.connect(damaged)
+    try:
+        for table in ("conversation", "turn", "rating"):
+            for order in ("ASC", "DESC"):
+                # The rows of each, since one that is damaged may break a rule of the table.
+                for row in _readable(other, f"SELECT * FROM {table} NOT INDEXED ORDER BY rowid {order}"):
+                    marks = ", ".join("?" * len(row))
+                    with suppress(sqlite3.IntegrityError):
+                        database.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
+    finally:
+        other.close()
+    return int(database.execute("SELECT count(*) FROM turn").fetchone()[0])
+
+
+def _readable(database: sqlite3.Connection, statement: str) -> Iterator[tuple[Any, ...]]:
+    try:
+        yield from database.execute(statement)
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
+        return
+
+
+def _damage(what: str) -> sqlite3.DatabaseError:
+    damage = sqlite3.DatabaseError(what)
+    damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return damage
+
+
+def _is_damage(error: Exception) -> bool:
+    # Extended codes such as SQLITE_CORRUPT_INDEX keep the primary one in the low byte. Where SQLite's own message quotes
+    # damaged bytes, Python cannot decode it.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE or isinstance(error, UnicodeDecodeError)
 
 
 def _storable(text: str) -> str:

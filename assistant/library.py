@@ -61,6 +61,11 @@ class Library:
         return self._index.generation
 
     @property
+    def notice(self) -> str:
+        """While the index is built anew because a setting changed: a sentence saying so; else empty."""
+        return self._index.notice
+
+    @property
     def asked_to_sync(self) -> bool:
         """Whether another process, such as `footnote index`, waits for this one to sync."""
         return self._index.asked_to_sync
@@ -72,6 +77,12 @@ class Library:
     def sync(self, on_progress: Callable[[Progress], None] | None = None) -> SyncReport:
         """Bring the index in step with the folder. Raises FolderMissing, IndexBusy, IndexDamaged."""
         return self._index.sync(on_progress or (lambda _: None))
+
+    def examine(self, on_progress: Callable[[Progress], None]) -> tuple[str, ...]:
+        """Examine what is kept of the folder, conversations included, and mend it; sentences saying what was found and
+        done. Raises IndexBusy, IndexDamaged, EmbeddingFailed."""
+        found = self._index.examine(on_progress)
+        return (*found, notice) if (notice := self.history.take_notice()) else found
 
     def forget_gone(self) -> None:
         """Say that the documents a sync reported as `gone` were removed on purpose; the next sync drops what is kept."""

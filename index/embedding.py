@@ -29,6 +29,7 @@ MODEL_NAME = "all-MiniLM-L6-v2"
 DIMENSIONS = 384
 MAX_TOKENS = 256
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 
 # Batches are filled by tokens, not by texts: short texts go many at a time, and padding stays small since they are
 # sorted by length first. 2,048 kept both cores of a laptop busy and the arrays inside the cache.
@@ -103,11 +104,22 @@ class MiniLM:
             raise EmbeddingFailed("The embedding model gave numbers that are not finite; reinstall with 'uv sync'.")
         return vectors
 
+    def examine(self) -> tuple[str, ...]:
+        """Compare the model's files with what they should be; the graph is made anew if it is another. Sentences saying
+        what was done. Raises EmbeddingFailed where the installation itself is damaged."""
+        check_file("model.safetensors", WEIGHTS_SHA256)
+        check_file("tokenizer.json", TOKENIZER_SHA256)
+        graph = _graph_path(self._cache_dir)
+        if not graph.exists() or graph.read_bytes() == _made_graph():
+            return ()
+        graph.unlink()
+        return ("The embedding model's graph was damaged. It is made anew from the weights.",)
+
     def _loaded_tokenizer(self) -> Tokenizer:
         if self._tokenizer is None:
             from tokenizers import Tokenizer
 
-            tokenizer = Tokenizer.from_file(str(model_dir() / "tokenizer.json"))
+            tokenizer = Tokenizer.from_file(str(check_file("tokenizer.json", TOKENIZER_SHA256)))
             tokenizer.no_padding()
             tokenizer.no_truncation()
             self._tokenizer = tokenizer
@@ -150,20 +162,37 @@ def model_dir() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def _graph_file(cache_dir: Path) -> Path:
-    """The ONNX graph, built if it is not there yet. Written aside and moved, so that a half file is never found."""
-    target = cache_dir / f"{MODEL_NAME}-{_GRAPH}-{WEIGHTS_SHA256[:12]}.onnx"
-    if target.exists():
-        return target
-    weights = model_dir() / "model.safetensors"
-    with weights.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != WEIGHTS_SHA256:
-        raise EmbeddingFailed("The embedding model's weights are not the ones expected; reinstall with 'uv sync'.")
+def check_file(name: str, sha256: str) -> Path:
+    """The path of a file of the model. Raises EmbeddingFailed where its contents are not those expected."""
+    path = model_dir() / name
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as fault:
+        raise EmbeddingFailed(f"The embedding model's {name} cannot be read; reinstall with 'uv sync'.") from fault
+    if digest != sha256:
+        raise EmbeddingFailed(f"The embedding model's {name} is not the one expected; reinstall with 'uv sync'.")
+    return path
+
+
+def _graph_path(cache_dir: Path) -> Path:
+    return cache_dir / f"{MODEL_NAME}-{_GRAPH}-{WEIGHTS_SHA256[:12]}.onnx"
+
+
+def _made_graph() -> bytes:
     from index.minilm import build_graph
 
+    return build_graph(model_dir())
+
+
+def _graph_file(cache_dir: Path) -> Path:
+    """The ONNX graph, built if it is not there yet. Written aside and moved, so that a half file is never found."""
+    target = _graph_path(cache_dir)
+    if target.exists():
+        return target
+    check_file("model.safetensors", WEIGHTS_SHA256)
     cache_dir.mkdir(parents=True, exist_ok=True)
-    graph = build_graph(model_dir())
+    graph = _made_graph()
     with tempfile.NamedTemporaryFile(dir=cache_dir, prefix=".graph-", delete=False) as unfinished:
         unfinished.write(graph)
         unfinished.flush()

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from index import readers, splitting, terms
 from index.embedding import Embedder, MiniLM, Vectors
-from index.errors import FootnoteError, IndexDamaged, IndexUnwritable, ScopeUnusable, StoreUnreachable
+from index.errors import FootnoteError, IndexBusy, IndexDamaged, IndexUnwritable, ScopeUnusable, StoreUnreachable
 from index.handover import Handover
 from index.keeping import StoreKeeper
 from index.manifest import SCHEMA_VERSION, Manifest, ManifestDamaged
@@ -35,7 +35,7 @@ from index.predecessor import (
 from index.scanning import existing_folder
 from index.scope import EVERYTHING, Scope
 from index.store import PassageStore, StoreDamaged
-from index.sync import OnProgress, forget_gone, mend, plan, sync
+from index.sync import OnProgress, divided, forget_gone, mend, plan, sync, unlike
 from index.types import Document, FileStatus, Hit, Passage, Progress, SyncPlan, SyncReport
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ class FolderIndex:
         self._answering: _Answering | None = None
         self._mended = False
         self._store_failed = False
-        home.mkdir(parents=True, exist_ok=True)
+        self._found: list[str] = []  # what was damaged, for the next examination to tell
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds the documents' texts, and conversations
         (home / "folder.txt").write_text(f"{folder}\n", encoding="utf-8", errors="surrogateescape")
         self._index = home / f"index-{fingerprint(embedder)[:12]}"
         self._index.mkdir(exist_ok=True)
@@ -179,6 +180,23 @@ class FolderIndex:
         """Say that the documents a sync reported as `gone` were removed on purpose. Their embeddings go with the next
         sync, whichever process does it."""
         forget_gone(self.manifest)
+
+    def examine(self, on_progress: OnProgress = lambda _: None) -> tuple[str, ...]:
+        """Compare all that is kept with what it was made of, down to every byte, and mend what is not so; sentences
+        saying what was found and done, none if all was well. Files are read again only where something was wrong.
+
+        Raises IndexBusy if another process has the folder open, and whatever `sync` raises.
+        """
+        with _refusal_is_told(self.home):
+            if not self.own():
+                raise IndexBusy("Another Footnote has this folder open. Close it, so that its index can be examined.")
+            on_progress(Progress("Examining the index", "", 0, 0))
+            with self._changing:
+                self._examine_manifest()
+                self._examine_store()
+        self.sync(on_progress)
+        found, self._found = tuple(self._found), []
+        return found
 
     @property
     def asked_to_sync(self) -> bool:
@@ -287,6 +305,34 @@ class FolderIndex:
                 return report
         raise AssertionError("unreachable")
 
+    def _examine_manifest(self) -> None:
+        if isinstance(self._embedder, MiniLM):
+            self._found.extend(self._embedder.examine())
+        try:
+            kept, expected = self.manifest.get("settings"), _settings(self._embedder)
+            if kept is None or json.loads(kept) != expected:
+                raise ManifestDamaged(self.manifest.path, "its settings were altered")
+            self.manifest.check_whole(lambda document: divided(document, self._embedder))
+            self.manifest.make_terms_anew()
+        except (ManifestDamaged, ValueError):
+            self._begin_anew()
+        self.manifest.forget_files()
+
+    def _examine_store(self) -> None:
+        """Chroma is opened, which mends it if its files are not those that were closed, and compared row by row."""
+        before = self._keeper.name
+        try:
+            differing = unlike(self.manifest, self._keeper.opened())
+        except StoreDamaged as fault:
+            self._found.append(f"The vector store was damaged ({fault}). It is made anew from the index.")
+            self._give_up_store(fault)
+            return
+        if self._keeper.name != before:
+            self._found.append("The files of the vector store were damaged. It is made anew from the index.")
+        elif differing:
+            self._found.append(f"In the vector store {differing} passages were not as in the index. It is made anew.")
+            self._give_up_store(StoreDamaged("rows differ"))
+
     def _retire(self) -> None:
         """Take out of an older index that still answers whatever is no longer in the folder."""
         if older := self._older():
@@ -332,7 +378,14 @@ class FolderIndex:
                 Path(f"{damaged}{ending}").replace(f"{aside}{ending}")
         for path in self._index.glob("chroma-*"):
             shutil.rmtree(path, ignore_errors=True)
-        return Manifest(damaged)
+        manifest = Manifest(damaged)
+        if aside.exists():
+            manifest.take_vectors(aside)
+        self._found.append(
+            f"The index was damaged. It is kept as {aside}, and a new one is made from the documents and from those "
+            "embeddings that are whole."
+        )
+        return manifest
 
     def _new_keeper(self) -> StoreKeeper:
         return StoreKeeper(self._index, self.manifest, self._chroma_url, self._collection(self._index))

@@ -11,6 +11,7 @@ their hash; the seal is broken when it is opened. So at the next opening there a
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import threading
 from pathlib import Path
@@ -22,6 +23,7 @@ from index.store import PassageStore, StoreDamaged
 COLLECTION = "passages"
 
 _FIRST = "chroma-1"
+_NAME = re.compile(r"chroma-[0-9]{1,9}")
 _SAMPLE = 50
 # With so many rows Chroma has written index files (its hnsw:sync_threshold): where there are none, they were lost.
 _FILES_FROM = 1000
@@ -40,6 +42,11 @@ class StoreKeeper:
     def current(self) -> PassageStore | None:
         """The store, if it is open."""
         return self._store
+
+    @property
+    def name(self) -> str:
+        """The name of the folder of an embedded store; another one after it was made anew."""
+        return self._path().name
 
     def opened(self) -> PassageStore:
         """The store; a new, empty one in place of a damaged one. Raises StoreUnreachable, StoreDamaged."""
@@ -89,7 +96,8 @@ class StoreKeeper:
         return is_searchable(path, COLLECTION, self._manifest.sample(_SAMPLE))
 
     def _path(self) -> Path:
-        return self._directory / (self._manifest.get("store") or _FIRST)
+        name = self._manifest.get("store") or _FIRST
+        return self._directory / (name if _NAME.fullmatch(name) else _FIRST)
 
     def _begin_anew(self) -> None:
         """Go on to a folder that no Chroma of this process has ever had open."""

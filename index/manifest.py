@@ -14,8 +14,10 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, astuple, dataclass
+from functools import cache
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ import numpy as np
 
 from index.embedding import Vectors
 from index.errors import IndexBusy, IndexDamaged, IndexUnwritable
+from index.packing import PackedText, unpacked
 from index.scope import Scope, first_day, last_day
 from index.terms import terms
 from index.titles import name_words
@@ -64,22 +67,23 @@ CREATE VIRTUAL TABLE passage_terms USING fts5 (
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab (passage_terms, 'row');
 
 -- What takes long to make of a passage, by the hash of what it is made of: its search terms, its embedding (float32)
--- and those of its sentences (float16, one after another).
+-- and those of its sentences (float16, one after another). `sum` is the CRC-32 of all of them: whatever else is kept
+-- can be compared with what it was made of.
 CREATE TABLE vectors (
-    key BLOB PRIMARY KEY, term_count INTEGER NOT NULL, terms TEXT NOT NULL, vector BLOB NOT NULL, sentences BLOB NOT NULL
+    key BLOB PRIMARY KEY, term_count INTEGER NOT NULL, terms TEXT NOT NULL, vector BLOB NOT NULL,
+    sentences BLOB NOT NULL, sum INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- Ids that Chroma may hold although no passage has them: written before Chroma is, cleared after it is cleaned.
 CREATE TABLE strays (id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 _REFUSED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 # SQLite's default bound on the variables of one statement, in builds older than 3.32.
 _VARIABLES = 900
-# Passages are added so many at a time, and texts compressed in pieces of so many characters.
+# Passages are added so many at a time.
 _ROWS = 500
-_PIECE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +100,11 @@ class FileRow:
 
 @dataclass(frozen=True, slots=True)
 class IndexedDocument:
-    """A document, its passages, and the key of each passage's embedding. `indexed_at` is seconds since the epoch."""
+    """A document, its passages, and the key of each passage's embedding. `indexed_at` is seconds since the epoch. The
+    text is beside the document and not in it, since a large one would fill the memory."""
 
     document: Document
+    text: PackedText
     title: str
     passages: Sequence[Passage]
     vector_keys: Sequence[bytes]
@@ -165,10 +171,12 @@ class Manifest:
         # A look first: where another process writes at length, opening need not wait for it.
         if self._version() == 0:
             with self.writing() as connection:
-                if self._version() == 0:
+                if self._version() == 0 and not self._tables():
                     for statement in _statements(_SCHEMA):
                         connection.execute(statement)
                     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        if self._version() in (0, SCHEMA_VERSION) and self._tables() != _tables_made():
+            raise ManifestDamaged(path, "its tables are not those that were made")
 
     def close(self) -> None:
         """Close the connections that no thread is using."""
@@ -224,13 +232,13 @@ class Manifest:
     def _damage_is_told(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.DatabaseError, zlib.error) as fault:
+        except (sqlite3.DatabaseError, zlib.error, UnicodeDecodeError) as fault:
             code = getattr(fault, "sqlite_errorcode", 0) & 0xFF
             if code == sqlite3.SQLITE_BUSY:
                 raise IndexBusy("Another Footnote is writing to the index at length. Try again in a minute.") from fault
             torn = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-            # SQLite gives back what a column holds; that text is no text is found by Python.
-            if torn or isinstance(fault, zlib.error) or "Could not decode to UTF-8" in str(fault):
+            # SQLite gives back what a column or a message holds; that text is no text is found by Python.
+            if torn or isinstance(fault, zlib.error | UnicodeDecodeError) or "Could not decode to UTF-8" in str(fault):
                 self._damage = fault
                 raise ManifestDamaged(self.path, fault) from fault
             if code in _REFUSED:
@@ -307,6 +315,86 @@ class Manifest:
         if verdict != "ok":
             raise ManifestDamaged(self.path, verdict)
 
+    def check_whole(self, remade: Callable[[Document], IndexedDocument]) -> None:
+        """Compare all that is kept with what it was made of, but for what the folder says of files; `remade` indexes a
+        kept text again. Raises ManifestDamaged."""
+        try:
+            fault = self._fault(remade)
+        except (ManifestDamaged, IndexUnwritable):
+            raise
+        # Whatever a damaged value may raise where it is read.
+        except (sqlite3.DatabaseError, zlib.error, ValueError, TypeError, KeyError) as error:
+            fault = f"{type(error).__name__}: {error}"
+        if fault:
+            raise ManifestDamaged(self.path, fault)
+
+    def _fault(self, remade: Callable[[Document], IndexedDocument]) -> str:
+        (verdict,) = self._rows("PRAGMA integrity_check(1)")[0]
+        if verdict != "ok" or self._version() != SCHEMA_VERSION:
+            return str(verdict)
+        for number in ("generation", "requested", "served"):
+            int(self.get(number) or 0)
+        with self._connected() as connection:
+            for row in connection.execute(f"SELECT {_KEPT} FROM vectors"):
+                if not _is_whole(*row):
+                    return "an embedding was altered"
+            for key, *about, text in connection.execute("SELECT key, metadata, notices, places, text FROM texts"):
+                if _text_key(about, [text]) != key:
+                    return "a text was altered"
+        documents = self._rows("SELECT source, text, passages, title_terms, first_day, last_day FROM documents")
+        for source, _, *about in documents:
+            document = self.document(source)
+            if document is None:
+                return f"the text of {source} is missing"
+            new = remade(document)
+            if about != [*_document_row(new)]:
+                return f"what is noted of {source} was altered"
+            statement = f"SELECT {', '.join(_WRITTEN)} FROM passages WHERE source = ? ORDER BY ordinal"
+            with self._connected() as connection:
+                kept = connection.execute(statement, (source,))
+                made = (tuple(row.values()) for row in _passage_rows(new))
+                if any(one != other for one, other in zip_longest(kept, made)):
+                    return f"the passages of {source} were altered"
+        ((passages,),) = self._rows("SELECT count(*) FROM passages")
+        ((texts,),) = self._rows("SELECT count(*) FROM texts")
+        ((other,),) = self._rows(
+            "SELECT count(*) FROM passages p LEFT JOIN vectors v ON v.key = p.vector"
+            " WHERE v.term_count IS NOT p.term_count"
+        )
+        if other:
+            return "the terms of a passage were altered"
+        if passages != sum(row[2] for row in documents) or texts != len({row[1] for row in documents}):
+            return "something is kept of documents that are not there"
+        return ""
+
+    def make_terms_anew(self) -> None:
+        """Fill the search index again from the passages."""
+        with self.writing() as connection:
+            connection.execute("INSERT INTO passage_terms (passage_terms) VALUES ('delete-all')")
+            connection.execute(f"INSERT INTO passage_terms (rowid, terms) SELECT p.number, {_SEARCHED}")
+
+    def forget_files(self) -> None:
+        """Note nothing of any file, so that the next sync looks into each."""
+        with self.writing() as connection:
+            connection.execute("DELETE FROM files")
+
+    def take_vectors(self, path: Path) -> None:
+        """Keep the embeddings of another manifest, however damaged: those that can be read and are whole."""
+        other = sqlite3.connect(path)
+        other.text_factory = lambda data: data.decode(errors="replace")  # text that is none costs its own row alone
+        try:
+            rows = other.execute(f"SELECT {_KEPT} FROM vectors")
+            while some := rows.fetchmany(_VARIABLES):
+                with self.writing() as connection:
+                    connection.executemany(_KEEP, (row for row in some if _is_whole(*row)))
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
+            return  # what comes after is embedded again
+        finally:
+            other.close()
+
+    def _tables(self) -> set[tuple[str, str]]:
+        return set(self._rows(_TABLES))
+
     def _version(self) -> int:
         return int(self._rows("PRAGMA user_version")[0][0])
 
@@ -370,11 +458,11 @@ class Manifest:
             return None
         content_hash, text, places, metadata, notices = rows[0]
         with self._damage_is_told():
-            text = zlib.decompress(text)
+            text = unpacked(text)
         return Document(
             source=source,
             content_hash=content_hash,
-            text=text.decode("utf-8", "surrogatepass"),
+            text=text,
             places=places_from(json.loads(places)),
             metadata=metadata_from(json.loads(metadata)),
             notices=tuple(json.loads(notices)),
@@ -396,11 +484,11 @@ class Manifest:
         rows = []
         for key, text, vector, of_sentences in zip(keys, texts, vectors, sentences, strict=True):
             found = terms(text)
-            rows.append(
-                (key, len(found), " ".join(found), vector.astype("<f4").tobytes(), of_sentences.astype("<f2").tobytes())
-            )
+            about = (key, len(found), " ".join(found))
+            row = (*about, vector.astype("<f4").tobytes(), of_sentences.astype("<f2").tobytes())
+            rows.append((*row, _sum(*row)))
         with self.writing() as connection:
-            connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?, ?)", rows)
+            connection.executemany(_KEEP, rows)
 
     def kept_vectors(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
         """The passage embeddings kept under `keys`, by key."""
@@ -628,6 +716,9 @@ _NAMES = (
     *("places", "sentences", "title", "metadata", "text"),
 )
 _COLUMNS = ", ".join(_NAMES)
+_WRITTEN = (*_NAMES, "vector")
+_KEPT = "key, term_count, terms, vector, sentences, sum"
+_KEEP = f"INSERT OR IGNORE INTO vectors ({_KEPT}) VALUES (?, ?, ?, ?, ?, ?)"
 
 
 def _prefixed(table: str) -> str:
@@ -674,33 +765,47 @@ def place_rows(places: Iterable[Place]) -> list[list[Any]]:
     return [list(astuple(place)) for place in places]
 
 
+def _text_key(about: Sequence[str], text: Iterable[bytes]) -> str:
+    digest = hashlib.sha256("".join(f"{part}\0" for part in about).encode())
+    for part in text:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _document_row(new: IndexedDocument) -> tuple[int, str, str, str]:
+    """The columns of a document from `passages` on."""
+    title_terms = " ".join(terms(new.title or name_words(new.document.source)))
+    day = new.document.metadata.day
+    return len(new.passages), title_terms, first_day(day), last_day(day)
+
+
+def _passage_rows(new: IndexedDocument) -> Iterator[dict[str, Any]]:
+    """The columns of each passage that are made of it, as `_WRITTEN` names them."""
+    metadata = json.dumps(metadata_fields(new.document.metadata))
+    for passage, key in zip(new.passages, new.vector_keys, strict=True):
+        values = (
+            *(passage.id, passage.source, passage.content_hash, passage.ordinal, passage.start, passage.end),
+            *(passage.line, json.dumps(place_rows(passage.places)), json.dumps(passage.sentences), passage.title),
+            *(metadata, passage.text, key),
+        )
+        yield dict(zip(_WRITTEN, values, strict=True))
+
+
 def _add_document(connection: sqlite3.Connection, new: IndexedDocument, on_rows: Callable[[], None]) -> None:
     document = new.document
-    text = _compressed(document.text)
-    about = (
-        metadata := json.dumps(metadata_fields(document.metadata)),
-        json.dumps(document.notices),
-        json.dumps(place_rows(document.places)),
-    )
-    text_key = hashlib.sha256(b"\0".join([*(part.encode() for part in about), text])).hexdigest()
-    connection.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?, ?, ?)", (text_key, *about, text))
-    title_terms = " ".join(terms(new.title or name_words(document.source)))
+    text_key = _add_text(connection, document, new.text)
     connection.execute(
         "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            document.source,
-            document.content_hash,
-            text_key,
-            new.indexed_at,
-            len(new.passages),
-            title_terms,
-            first_day(document.metadata.day),
-            last_day(document.metadata.day),
-        ),
+        (document.source, document.content_hash, text_key, new.indexed_at, *_document_row(new)),
     )
+    rows = _passage_rows(new)
     for first in range(0, len(new.passages), _ROWS):
-        for at in range(first, min(first + _ROWS, len(new.passages))):
-            _add_passage(connection, new.passages[at], new.vector_keys[at], metadata)
+        connection.executemany(
+            f"INSERT INTO passages ({', '.join(_WRITTEN)}, term_count)"
+            f" SELECT {', '.join(f'?{at}' for at in range(1, len(_WRITTEN) + 1))}, term_count FROM vectors"
+            f" WHERE key = ?{len(_WRITTEN)}",
+            (tuple(row.values()) for row in islice(rows, _ROWS)),
+        )
         added = (document.source, first, first + _ROWS)
         connection.execute(
             f"INSERT INTO passage_terms (rowid, terms) SELECT p.number, {_SEARCHED} WHERE {_ADDED}", added
@@ -709,36 +814,21 @@ def _add_document(connection: sqlite3.Connection, new: IndexedDocument, on_rows:
         on_rows()
 
 
-def _add_passage(connection: sqlite3.Connection, passage: Passage, key: bytes, metadata: str) -> None:
-    row = {
-        "id": passage.id,
-        "source": passage.source,
-        "content_hash": passage.content_hash,
-        "ordinal": passage.ordinal,
-        "start": passage.start,
-        '"end"': passage.end,
-        "line": passage.line,
-        "places": json.dumps(place_rows(passage.places)),
-        "sentences": json.dumps(passage.sentences),
-        "title": passage.title,
-        "metadata": metadata,
-        "text": passage.text,
-        "vector": key,
-    }
-    connection.execute(
-        f"INSERT INTO passages ({', '.join(row)}, term_count)"
-        f" SELECT {', '.join('?' * len(row))}, term_count FROM vectors WHERE key = ?",
-        (*row.values(), key),
-    )
-
-
-def _compressed(text: str) -> bytes:
-    """The text in UTF-8, compressed; encoded in pieces, since a large one would lie in memory once more."""
-    packer = zlib.compressobj(1)
-    packed = [
-        packer.compress(text[at : at + _PIECE].encode("utf-8", "surrogatepass")) for at in range(0, len(text), _PIECE)
+def _add_text(connection: sqlite3.Connection, document: Document, text: PackedText) -> str:
+    """Keep a document's text with what is told of it, unless it is kept; its key."""
+    about = [
+        json.dumps(metadata_fields(document.metadata)),
+        json.dumps(document.notices),
+        json.dumps(place_rows(document.places)),
     ]
-    return b"".join([*packed, packer.flush()])
+    key = _text_key(about, text.kept())
+    added = connection.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?, ?, zeroblob(?))", (key, *about, text.size))
+    if added.rowcount and text.size:
+        # Part by part: bound to the statement, the whole would lie in memory twice more.
+        with connection.blobopen("texts", "text", added.lastrowid or 0) as blob:
+            for part in text.kept():
+                blob.write(part)
+    return key
 
 
 # The rows of a document that were added last, and what full-text search is given of passages `p`.
@@ -771,3 +861,26 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
+
+
+def _sum(key: bytes, term_count: int, found: str, vector: bytes, sentences: bytes) -> int:
+    told = f"{term_count} {found}".encode()
+    return zlib.crc32(sentences, zlib.crc32(vector, zlib.crc32(told, zlib.crc32(key))))
+
+
+def _is_whole(*row: Any) -> bool:
+    """Whether a row of embeddings is as it was kept; damage may have changed even the types in it."""
+    kinds = (bytes, int, str, bytes, bytes, int)
+    return all(isinstance(part, kind) for part, kind in zip(row, kinds, strict=True)) and _sum(*row[:-1]) == row[-1]
+
+
+# But for the tables that FTS5 makes for itself, whose form is SQLite's.
+_TABLES = "SELECT name, coalesce(sql, '') FROM sqlite_master WHERE name NOT LIKE 'passage\\_terms\\_%' ESCAPE '\\'"
+
+
+@cache
+def _tables_made() -> set[tuple[str, str]]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for statement in _statements(_SCHEMA):
+            connection.execute(statement)
+        return set(connection.execute(_TABLES))

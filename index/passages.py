@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import overload
 
+from index.packing import PackedText
 from index.splitting import Stretch
 from index.types import Document, Passage, line_ends
 
@@ -18,6 +20,7 @@ class Passages(Sequence[Passage]):
 
     def __init__(self, document: Document, title: str) -> None:
         self._document, self._title = document, title
+        self._text: str | PackedText = document.text
         self._borders = array("Q", [0])  # where each sentence begins, and where the last one ends
         self._firsts = array("Q", [0])  # each passage's first sentence, and how many sentences there are
         self._lines = array("Q", [1])  # each passage's first line, and the line that the last one ends in
@@ -34,6 +37,13 @@ class Passages(Sequence[Passage]):
         self._borders.extend(end for _, end in stretch.sentences)
         self._firsts.append(len(self._borders) - 1)
         self._lines.append(self._lines[-1] + line_ends(self._document.text, stretch.start, stretch.end))
+
+    def pack(self) -> tuple[Document, PackedText]:
+        """Let go of the document's text but for a compressed copy: the document without it, and the copy. No passage
+        can be added after that."""
+        packed = PackedText(self._document.text)
+        self._document, self._text = replace(self._document, text=""), packed
+        return self._document, packed
 
     def __len__(self) -> int:
         return len(self._firsts) - 1
@@ -68,7 +78,7 @@ class Passages(Sequence[Passage]):
             places=tuple(places[first:last]),
             sentences=tuple(pairwise(borders)),
             title=self._title,
-            text=document.text[start:end],
+            text=self._text[start:end],
             metadata=document.metadata,
         )
 

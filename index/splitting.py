@@ -15,7 +15,7 @@ from index.cutting import cut_point
 from index.sentences import Span, sentences
 from index.types import Place
 
-VERSION = "3"
+VERSION = "4"
 TOKENS = 160
 """The most tokens a passage holds, the model's own marks not counted."""
 _LEAST = 48
@@ -29,6 +29,8 @@ _BLANK_LINE = re.compile(r"(?:\r\n|\r|\n)[^\S\r\n]*(?:\r\n|\r|\n)")
 _WRAPPED = range(60, 100)
 # Sentences are counted in the tokenizer so many at a time: enough to keep it busy, few enough to hold no file's worth.
 _COUNT_BATCH = 512
+# Nobody writes a paragraph of so many sentences; a file of one endless line is not held as one.
+_LONGEST_PARAGRAPH = 2048
 
 CountTokens = Callable[[Sequence[str]], Sequence[int]]
 
@@ -82,7 +84,9 @@ def _paragraphs(
 ) -> Iterator[list[tuple[Span, int]]]:
     paragraph: list[tuple[Span, int]] = []
     for span, count in pieces:
-        if paragraph and (span[0] in opens or _ends_paragraph(text, paragraph[-1][0])):
+        if paragraph and (
+            span[0] in opens or len(paragraph) == _LONGEST_PARAGRAPH or _ends_paragraph(text, paragraph[-1][0])
+        ):
             yield paragraph
             paragraph = []
         paragraph.append((span, count))

@@ -76,10 +76,7 @@ class PassageStore:
                     ids=[passage.id for passage in some],
                     embeddings=vectors[at : at + PAGE],
                     documents=[passage.text for passage in some],
-                    metadatas=[
-                        {"source": p.source, "content_hash": p.content_hash, "start": p.start, "end": p.end}
-                        for p in some
-                    ],
+                    metadatas=[stored_about(passage) for passage in some],
                 )
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -138,6 +135,16 @@ class PassageStore:
 
     def close(self) -> None:
         self._client.close()  # type: ignore[attr-defined]  # every client has it, their common base does not
+
+
+def stored_about(passage: Passage) -> dict[str, str | int | float | bool | None]:
+    """What Chroma holds of a passage beside its text and vector."""
+    return {
+        "source": passage.source,
+        "content_hash": passage.content_hash,
+        "start": passage.start,
+        "end": passage.end,
+    }
 
 
 def _collection(client: ClientAPI, name: str) -> Collection:

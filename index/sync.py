@@ -2,11 +2,11 @@
 
 The order of one step, and what a crash after each line leaves:
 
-1. Read the new version, split it, embed what is not embedded yet and keep the embeddings.
+1. Read the new version, split it, embed what is not embedded yet and keep the embeddings; a long document in parts,
+   and its text is let go before Chroma takes its memory.
    Nothing that answers has changed; a later run finds the embeddings and computes none of them again.
 2. Write down the new passage ids as strays, then write the passages to Chroma.
    Chroma holds rows that no reader asks the manifest for; the strays say which to delete.
-   A long document goes through 1 and 2 in parts, since all of it at once would fill the memory.
 3. In one transaction of the manifest, swap the old version for the new one; the old ids become strays.
    From here on the new version answers; Chroma's old rows are found by no reader.
 4. Delete the strays from Chroma, then from the list.
@@ -21,6 +21,7 @@ work, are kept until the documents are back or somebody confirms that they were 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -39,7 +40,7 @@ from index.passages import Passages
 from index.reading import Reader, ReadingBroken
 from index.scanning import FoundFile, Scan, content_hash, is_settled, scan, stat_of
 from index.splitting import split
-from index.store import PAGE, PassageStore
+from index.store import PAGE, PassageStore, stored_about
 from index.titles import title_of
 from index.types import Document, Passage, Progress, State, SyncPlan, SyncReport
 
@@ -210,6 +211,33 @@ def mend(manifest: Manifest, store: PassageStore, on_progress: OnProgress = lamb
     return len(extra) + len(missing)
 
 
+def unlike(manifest: Manifest, store: PassageStore) -> int:
+    """How many passages Chroma lacks, has too many, or holds otherwise than the manifest says."""
+    wanted: dict[str, tuple[bytes, Vectors]] = {}
+    for passages, vectors in manifest.all_passages(PAGE):
+        for passage, vector in zip(passages, vectors, strict=True):
+            wanted[passage.id] = _digest(passage.text, stored_about(passage)), vector
+    differing = 0
+    for id_, text, about, vector in store.rows():
+        digest, kept = wanted.pop(id_, (b"", vector))
+        differing += digest != _digest(text, about) or not np.allclose(vector, kept, atol=1e-6)
+    return differing + len(wanted)
+
+
+def _digest(text: str | None, about: Mapping[str, object] | None) -> bytes:
+    return hashlib.sha256(repr((text, sorted((about or {}).items()))).encode("utf-8", "surrogatepass")).digest()
+
+
+def divided(document: Document, embedder: Embedder) -> IndexedDocument:
+    """The document as it is to be indexed: cut into passages, with the keys of their embeddings."""
+    title = title_of(document.text, document.metadata)
+    passages = Passages(document, title)
+    for stretch in split(document.text, embedder.count_tokens, document.places):
+        passages.append(stretch)
+    keys = [vector_key(embedder.fingerprint, passage) for passage in passages]
+    return IndexedDocument(*passages.pack(), title, passages, keys, time.time())
+
+
 class _Apply:
     """Changes gathered into groups, each group one step as the module says.
 
@@ -287,16 +315,17 @@ class _Apply:
             self._part.append((keys[-1], passage))
             if len(self._part) >= _GROUP:
                 self._tracker.within(file, stretch.end / len(document.text))
-                self._write_part()
+                self._embed_part()
+        document, text = passages.pack()
         row = FileRow(file.source, stat, file.size, document.content_hash, State.INDEXED)
-        self._group.append(_New(change, IndexedDocument(document, title, passages, keys, time.time()), row))
+        self._group.append(_New(change, IndexedDocument(document, text, title, passages, keys, time.time()), row))
         self._gathered += len(passages)
         if self._gathered >= _GROUP:
             self._flush()
 
     def _flush(self) -> None:
         """Index what is gathered. What cannot be embedded does not keep its neighbours from being indexed."""
-        self._write_part()
+        self._embed_part()
         group, self._group, self._gathered = self._group, [], 0
         if self._fault is None:
             self._index(group)
@@ -304,9 +333,8 @@ class _Apply:
         self._fault = None
         for new in group:
             try:
-                rows = zip(new.indexed.vector_keys, new.indexed.passages, strict=True)
-                while part := list(islice(rows, _GROUP)):
-                    self._write(part)
+                for part in _parts([new]):
+                    self._embed(part)
                 self._index([new])
             except EmbeddingFailed as fault:
                 self._keep_old(new, fault)
@@ -337,20 +365,21 @@ class _Apply:
         self._manifest.clear_strays(strays)
 
     def _index(self, group: Sequence[_New]) -> None:
+        self._store_all(group)
         self.step(group)
         for new in group:
             self._tracker.done(new.change.file)
 
-    def _write_part(self) -> None:
+    def _embed_part(self) -> None:
         part, self._part = self._part, []
         if self._fault is None:
             try:
-                self._write(part)
+                self._embed(part)
             except EmbeddingFailed as fault:
                 self._fault = fault
 
-    def _write(self, rows: Sequence[_Row]) -> None:
-        """Points 1 and 2 of the module's order. Raises EmbeddingFailed."""
+    def _embed(self, rows: Sequence[_Row]) -> None:
+        """What is left of point 1 of the module's order. Raises EmbeddingFailed."""
         if not rows:
             return
         by_key = dict(rows)
@@ -360,19 +389,29 @@ class _Apply:
         self._tracker.gathered(len(rows), len(rows) - len(wanted))
         for at in range(0, len(wanted), _EMBED_BATCH):
             keys = wanted[at : at + _EMBED_BATCH]
-            # Kept at once: what is embedded is never embedded again, wherever the run is stopped.
             some = [by_key[key] for key in keys]
+            # Kept at once: what is embedded is never embedded again, wherever the run is stopped.
             self._manifest.put_vectors(keys, [p.text for p in some], *_embedded(self._embedder, some))
             self.embedded += len(keys)
             self._tracker.embedded(len(keys), by_key[keys[-1]].source)
             self._look()
         self.reused += len(rows) - len(wanted)
-        self._manifest.add_strays(passage.id for _, passage in rows)
+        if not wanted:
+            self._tracker.tell("Embedding", rows[-1][1].source)
+            self._look()
+
+    def _store_all(self, group: Sequence[_New]) -> None:
+        """Point 2 of the module's order."""
+        done, total = 0, sum(len(new.indexed.passages) for new in group)
+        started = time.monotonic()
         # Many rows in one call: each call costs Chroma about 10 ms, one row or a thousand.
-        vectors = self._manifest.kept_vectors([key for key, _ in rows])
-        self._store.upsert([passage for _, passage in rows], np.stack([vectors[key] for key, _ in rows]))
-        self._tracker.tell("Storing", rows[-1][1].source)
-        self._look()
+        for part in _parts(group):
+            self._manifest.add_strays(passage.id for _, passage in part)
+            vectors = self._manifest.kept_vectors([key for key, _ in part])
+            self._store.upsert([passage for _, passage in part], np.stack([vectors[key] for key, _ in part]))
+            done += len(part)
+            self._tracker.stored(part[-1][1].source, done, total, started)
+            self._look()
 
     def _look(self) -> None:
         """Look through the folder again, if it is time."""
@@ -471,6 +510,13 @@ def _gone(manifest: Manifest) -> set[str]:
     return set(json.loads(manifest.get("gone") or "[]"))
 
 
+def _parts(group: Sequence[_New]) -> Iterator[list[_Row]]:
+    """The passages of documents and their keys, so many at a time as go into a group."""
+    rows = (row for new in group for row in zip(new.indexed.vector_keys, new.indexed.passages, strict=True))
+    while part := list(islice(rows, _GROUP)):
+        yield part
+
+
 def _embedded(embedder: Embedder, passages: Sequence[Passage]) -> tuple[Vectors, list[Vectors]]:
     """The passages' vectors, each embedded under its document's title, and those of each one's sentences."""
     texts = [_titled(passage) for passage in passages]
@@ -537,6 +583,13 @@ class _Tracker:
     def embedded(self, passages: int, source: str) -> None:
         self._passages_done += passages
         self.tell("Embedding", source)
+
+    def stored(self, source: str, done: int, total: int, started: float) -> None:
+        """Of a group's passages so many are stored, since `started`. Told of a long document only."""
+        if total >= 4 * _GROUP:
+            left = (time.monotonic() - started) * (total - done) / done
+            files = (self._files_done, self._files_total)
+            self._on_progress(Progress("Storing", source, *files, done, total, left))
 
     def done(self, file: FoundFile) -> None:
         self._files_done += 1

@@ -157,6 +157,16 @@ def test_a_footnote_opens_its_source_at_the_very_words_and_the_conversation_outl
     assert [url for url in called if not url.startswith(local)] == []
 
 
+def test_further_sentences_are_offered_under_the_last_answer_and_come_on_a_click(window: Window, page: Page) -> None:
+    ready(page, window.url, 2)
+    ask(page, QUESTION)
+    page.get_by_role("button", name="further sentences come near. Show them").click()
+    further = page.locator(".turn").nth(1)
+    expect(further.get_by_role("heading", name="more")).to_be_visible()
+    expect(further).to_contain_text("will not remove U.S. troops")
+    expect(further.get_by_role("button", name="Footnote 1:").first).to_be_visible()
+
+
 def test_on_a_phone_the_source_covers_the_page_and_the_keyboard_leads_there_and_back(
     window: Window, browser: Browser
 ) -> None:

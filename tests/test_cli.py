@@ -154,6 +154,55 @@ def test_a_folder_that_is_not_there_is_told_in_a_sentence(run: Run, tmp_path: Pa
     assert "is a file" in told(run("index", str(SEED)))
 
 
+def test_the_doctor_says_what_was_damaged_and_mends_it(run: Run, data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("The apples in the orchard are red.")
+    run("index", str(tmp_path))
+    well = run("doctor", str(tmp_path))
+    assert well.returncode == 0
+    assert well.stdout == "All is well: 1 documents in 1 passages, 0 conversations.\n"
+    (manifest,) = data_dir.glob(f"folders/{tmp_path.name}-*/index-*/manifest.sqlite")
+    manifest.write_bytes(manifest.read_bytes().replace(b"orchard are red", b"orchard are raw"))
+    mended = run("doctor", str(tmp_path))
+    assert mended.returncode == 0
+    assert "The index was damaged" in mended.stdout
+    assert mended.stdout.endswith("Mended: 1 documents in 1 passages, 0 conversations.\n")
+    assert "are red. [1]" in run("ask", "-f", str(tmp_path), "What colour are the apples in the orchard?").stdout
+
+
+def test_no_name_reason_or_quote_reaches_the_terminal_with_a_character_that_acts_on_it(
+    run: Run, tmp_path: Path
+) -> None:
+    evil = "\x1b[2J\x1b]0;gone\x07\nfootnote: all is well\r\x9b31m\u202egpj"
+    folder = tmp_path / f"documents{evil}"
+    folder.mkdir()
+    (folder / f"good{evil}.txt").write_text(
+        f"The apples in the \x1b[31m\u202e orchard are red.\n\n{'Pears are green. ' * 40}"
+    )
+    (folder / f"bad{evil}.docx").write_bytes(f"PK{evil}".encode())
+    (folder / f"none.{evil}").write_text("words")
+    question = ("-f", str(folder), "What colour are the apples in the orchard?")
+    outcomes = [
+        run("index", "--dry-run", str(folder)),
+        run("index", str(folder)),
+        run("status", str(folder)),
+        run("ask", *question),
+        run("ask", "--json", *question),
+        run("ask", "-f", str(folder), "What is the capital of Australia?"),
+        run("ask", "-f", str(folder / "gone"), "Who?"),
+        run("doctor", str(folder)),
+    ]
+    (folder / f"good{evil}.txt").rename(folder / f"moved{evil}.txt")
+    outcomes.append(run("index", "--dry-run", str(folder)))
+    for outcome in outcomes:
+        told = outcome.stdout + outcome.stderr
+        assert told.strip(), outcome
+        assert {c for c in told if not c.isprintable()} <= {"\n"}, outcome
+        assert not any(line.startswith("footnote: all is well") for line in told.splitlines())
+    assert outcomes[4].returncode == 0, outcomes[4]
+    answer = json.loads(outcomes[4].stdout)
+    assert answer["sentences"][0]["citations"][0]["source"] == f"good{evil}.txt"
+
+
 def test_a_data_folder_that_cannot_be_made_is_told_in_a_sentence(run: Run, tmp_path: Path) -> None:
     (tmp_path / "in the way").write_text("")
     for words in (("ask", "Who?"), ("index",), ("status",)):
@@ -252,6 +301,28 @@ def test_ctrl_c_ends_a_long_index_run_in_a_sentence_and_a_rerun_embeds_nothing_t
     assert embedded is not None
     assert int(embedded[1]) == kept_embeddings(data_dir, folder) - kept
     assert "Documents   300," in run("status", str(folder)).stdout
+
+
+def test_an_index_built_anew_is_said_with_its_reason(run: Run, data_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "settings"
+    folder.mkdir()
+    (folder / "a.txt").write_text("The ferry leaves at nine.")
+    assert run("index", str(folder)).stderr.strip() == ""
+    (made,) = data_dir.glob(f"folders/{folder.name}-*/index-*")
+    with closing(sqlite3.connect(made / "manifest.sqlite")) as connection:
+        settings = json.loads(connection.execute("SELECT value FROM meta WHERE key = 'settings'").fetchone()[0])
+        older = json.dumps({**settings, "passages": "0/512"})
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'settings'", (older,))
+        connection.commit()
+    made.rename(made.with_name("index-older"))
+    again = run("index", str(folder))
+    assert again.returncode == 0
+    assert again.stderr.strip() == (
+        "footnote: The index is built anew because the size of passages changed. Until it is complete, the one before "
+        "answers, without what has changed in the folder since."
+    )
+    assert run("index", str(folder)).stderr.strip() == ""
+    assert list(data_dir.glob(f"folders/{folder.name}-*/index-*")) == [made]
 
 
 @pytest.fixture

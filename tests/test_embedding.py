@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from index.embedding import DIMENSIONS, MAX_TOKENS, MiniLM, Vectors
+from index.embedding import DIMENSIONS, MAX_TOKENS, MiniLM, Vectors, model_dir
+from index.errors import EmbeddingFailed
 
 _REFERENCE = Path(__file__).parent / "fixtures" / "minilm_vectors.json"
 
@@ -70,3 +72,35 @@ def test_the_graph_is_made_once_and_no_half_file_is_left(tmp_path: Path) -> None
 
 def test_tokens_are_counted_without_the_marks_the_model_adds(model: MiniLM) -> None:
     assert model.count_tokens(["", "cat", "the cat sat"]) == [0, 1, 3]
+
+
+def test_a_damaged_graph_is_found_and_made_anew(tmp_path: Path) -> None:
+    model = MiniLM(tmp_path)
+    expected = model.embed_query("apples")
+    assert model.examine() == ()
+    (graph,) = tmp_path.glob("*.onnx")
+    held = bytearray(graph.read_bytes())
+    held[len(held) // 2] ^= 1
+    graph.write_bytes(held)
+    model = MiniLM(tmp_path)
+    assert model.examine() == ("The embedding model's graph was damaged. It is made anew from the weights.",)
+    np.testing.assert_array_equal(model.embed_query("apples"), expected)
+
+
+def test_model_files_that_are_not_the_ones_expected_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = tmp_path / "model"
+    shutil.copytree(model_dir(), changed)
+    (changed / "tokenizer.json").write_text((changed / "tokenizer.json").read_text().replace("apple", "pear", 1))
+    monkeypatch.setattr("index.embedding.model_dir", lambda: changed)
+    with pytest.raises(EmbeddingFailed, match=r"tokenizer\.json is not the one expected"):
+        MiniLM(tmp_path).count_tokens(["words"])
+    (changed / "tokenizer.json").unlink()
+    with pytest.raises(EmbeddingFailed, match=r"tokenizer\.json cannot be read"):
+        MiniLM(tmp_path).count_tokens(["words"])
+    weights = bytearray((changed / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (changed / "model.safetensors").write_bytes(weights)
+    with pytest.raises(EmbeddingFailed, match=r"model\.safetensors is not the one expected"):
+        MiniLM(tmp_path).examine()

@@ -253,6 +253,24 @@ def test_a_question_with_characters_no_file_can_hold_is_stored_all_the_same(hist
     assert history.turns(conversation)[0].question == "bad ? half"
 
 
+def test_what_can_be_read_of_a_damaged_file_is_taken_over(path: Path) -> None:
+    history = History(path)
+    conversation = history.start()
+    for number in range(300):
+        history.add_question(conversation, f"Question {number} of many, of some length so that it takes its room?")
+    history.close()
+    held = bytearray(path.read_bytes())
+    middle = held.index(b"Question 150 of") // 4096 * 4096
+    held[middle : middle + 4096] = bytes(4096)
+    path.write_bytes(held)
+    history = History(path)
+    asked = [turn.question.split()[1] for turn in history.turns(conversation)]
+    assert asked[:100] == [str(number) for number in range(100)]
+    assert asked[-100:] == [str(number) for number in range(200, 300)]
+    assert f"the {len(asked)} questions" in history.take_notice()
+    history.close()
+
+
 def test_a_rating_is_kept_with_the_answer_it_was_given_to_and_taken_back(history: History) -> None:
     turn = history.add_question(conversation := history.start(), "Who came?")
     history.rate(turn, Rating(True))

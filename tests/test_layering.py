@@ -58,3 +58,15 @@ def test_no_file_of_the_window_shadows_a_package() -> None:
     # Streamlit puts ui/ first on sys.path, where a file ui/index.py would be found as the package `index`.
     names = {path.stem for path in (ROOT / "ui").iterdir()}
     assert not names & (LAYERS.keys() | ONLY_IN.keys())
+
+
+UNPICKLING = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal", "torch"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_is_unpickled(path: Path) -> None:
+    assert not imported(path) & UNPICKLING
+    # NumPy's own loaders unpickle where they are let.
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    assert not [call for call in calls if ast.unparse(call.func) in ("np.load", "numpy.load")]
+    assert not [word for call in calls for word in call.keywords if word.arg == "allow_pickle"]

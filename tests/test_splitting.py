@@ -124,6 +124,23 @@ def test_a_line_of_two_million_characters_is_split() -> None:
     assert max(end - start for start, end in spans) <= TOKENS
 
 
+def test_a_text_of_one_endless_line_is_split_as_it_is_gone_through() -> None:
+    counted = 0
+
+    def letters(batch: Sequence[str]) -> list[int]:
+        nonlocal counted
+        counted += len(batch)
+        return _letters(batch)
+
+    text = " ".join(f"Sentence number {number} follows." for number in range(20_000))
+    passages = stretches(text, letters)
+    first = next(passages)
+    assert first.start == 0
+    assert counted < 5_000
+    assert "".join(text[passage.start : passage.end] for passage in [first, *passages]) == text
+    assert counted >= 20_000
+
+
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> MiniLM:
     return MiniLM(Path(tmp_path_factory.mktemp("models")))

@@ -18,9 +18,10 @@ from hash_embedder import HashEmbedder
 
 from index import scanning
 from index.embedding import Vectors
-from index.errors import FolderMissing, IndexUnwritable
+from index.errors import FolderMissing, IndexUnwritable, SourceUnreadable
 from index.folder import FolderIndex
 from index.reading import Reader
+from index.sync import _read
 from index.types import Progress, State
 
 
@@ -476,6 +477,38 @@ def test_a_file_that_may_not_be_read_is_listed_and_read_once_it_may_be(nobodys: 
     desk.index.close()
 
 
+def test_a_file_exchanged_for_a_link_after_the_look_at_the_folder_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("Outside words.")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "a.txt"
+    path.write_text("Inside words.")
+    found = scanning.scan(folder).found["a.txt"]
+    path.unlink()
+    path.symlink_to(tmp_path / "secret.txt")
+    with Reader() as reader, pytest.raises(SourceUnreadable, match="changes while it is being read"):
+        _read(found, reader)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of POSIX")
+def test_what_is_kept_can_be_read_by_its_owner_alone(here: Desk) -> None:
+    here.write("a.txt", "Something private.")
+    here.index.sync()
+    assert here.index.home.stat().st_mode & 0o077 == 0
+
+
+def test_a_hard_link_is_a_file_like_any_other(here: Desk, tmp_path: Path) -> None:
+    # Nothing tells which of its names a file was made under; SECURITY.md says why it is read.
+    (tmp_path / "elsewhere.txt").write_text("Something about apples.")
+    os.link(tmp_path / "elsewhere.txt", here.folder / "linked.txt")
+    here.index.sync()
+    assert here.found("apples") == ["linked.txt"]
+    (tmp_path / "elsewhere.txt").write_text("Something about pears.")
+    here.index.sync()
+    assert "pears" in here.texts("apples")
+    assert_whole(here.index)
+
+
 def test_a_data_folder_that_may_not_be_written_is_said_and_answers_go_on_once_it_may(nobodys: Path) -> None:
     desk = Desk(nobodys)
     desk.write("a.txt", "Something about apples.")
@@ -718,10 +751,11 @@ def test_a_long_document_tells_how_far_it_is_also_where_nothing_is_left_to_embed
     told: list[Progress] = []
     here.index.sync(told.append)
     assert here.embedder.embedded == []
-    done = [progress.passages_done for progress in told]
-    assert done == sorted(done)
-    assert len(set(done)) > 7
-    assert done[-1] == told[-1].passages_total == 4000
+    for stage in ("Embedding", "Storing"):
+        done = [progress.passages_done for progress in told if progress.stage == stage]
+        assert done == sorted(done)
+        assert len(set(done)) >= 7
+        assert done[-1] == 4000
     assert_whole(here.index)
 
 

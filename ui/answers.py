@@ -10,6 +10,7 @@ from assistant.errors import FootnoteError
 from assistant.exporting import answer_markdown
 from assistant.history import Rating, Turn
 from assistant.types import EVERYTHING, Answer, Citation, Scope
+from assistant.written import offer
 from ui import address, view
 from ui.components import part
 from ui.desk import STOPPED, Desk
@@ -24,6 +25,21 @@ def draw_turns(desk: Desk, conversation: str, turns: tuple[Turn, ...]) -> None:
         going_on = is_being_written(desk, turn)
         st.fragment(draw_turn, run_every=STREAM_EVERY if going_on else None)(
             desk, conversation, turn, was_going_on=going_on
+        )
+    if turns and not is_being_written(desk, turns[-1]):
+        draw_offer(desk, conversation, turns[-1])
+
+
+def draw_offer(desk: Desk, conversation: str, turn: Turn) -> None:
+    """The next-best sentences, where the last answer left some."""
+    answer = current_answer(desk, turn)
+    if answer and (further := offer(answer)):
+        st.button(
+            f"{further} Show {'it' if answer.more == 1 else 'them'}",
+            key=f"more-{turn.id}",
+            type="tertiary",
+            on_click=ask,
+            args=(desk, conversation, "more", answer.scope),
         )
 
 
