@@ -70,6 +70,8 @@ def make_kinds(folder: Path) -> Path:
     """Write the files into `folder`, which is made, and return it."""
     folder.mkdir(parents=True)
     styles = getSampleStyleSheet()
+    styles["Heading1"].fontSize, styles["Heading1"].leading, styles["Heading1"].spaceAfter = 26, 32, 18
+    styles["BodyText"].fontSize, styles["BodyText"].leading, styles["BodyText"].spaceAfter = 15, 22, 10
     story = [
         part
         for title, *paragraphs in PAGES

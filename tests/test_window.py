@@ -483,6 +483,20 @@ def test_an_old_answer_is_marked_when_its_source_has_changed_and_when_it_is_gone
         assert {item["aged"] for item in blocks(turn, "sources")[0]["items"]} == {mark}
 
 
+def test_documents_that_went_all_at_once_are_told_and_forgotten_when_that_was_meant(folder: Path) -> None:
+    for number in range(9):
+        (folder / f"{number}.txt").write_text(f"Document {number} speaks of zebras.")
+    app = settled(opened())
+    for number in range(9):
+        (folder / f"{number}.txt").unlink()
+    app.button(key="reindex").click().run()
+    settled(app)
+    assert any("9 documents, more than half of all, went" in element.value for element in app.warning)
+    app.button(key="forget-gone").click().run()
+    settled(app)
+    assert not app.warning
+
+
 def test_a_folder_that_is_not_there_is_one_sentence_and_no_traceback(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -134,6 +134,8 @@ def draw_documents(desk: Desk, *, seen: tuple[bool, bool, int]) -> None:
         st.rerun()
     sync = desk.sync
     st.markdown("#### Documents")
+    if notice := desk.library.notice:
+        st.caption(label(notice))
     if sync.running:
         share, words = view.progress(sync.progress)
         st.progress(share, label(words))
@@ -141,6 +143,9 @@ def draw_documents(desk: Desk, *, seen: tuple[bool, bool, int]) -> None:
             st.caption(label(sync.progress.source))
     elif sync.error:
         st.error(label(sync.error))
+    elif sync.report and sync.report.gone:
+        st.warning(view.gone(sync.report.gone))
+        st.button("They were removed on purpose", key="forget-gone", on_click=desk.forget_gone)
     st.button("Reindex", key="reindex", icon=":material/sync:", disabled=sync.running, on_click=desk.start_sync)
     if address.view() != address.LIBRARY:  # where all of them are listed
         part("documents")(key="documents", data=view.documents(desk.library.files()))

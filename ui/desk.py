@@ -163,6 +163,11 @@ class Desk:
             self._syncing = threading.Thread(target=self._synchronise, name="sync", daemon=True)
             self._syncing.start()
 
+    def forget_gone(self) -> None:
+        """Take the documents that went all at once as removed on purpose."""
+        self.library.forget_gone()
+        self.start_sync()
+
     def catch_up(self) -> bool:
         """Wait until nothing indexed is older than the folder, so that no answer rests on words no longer there.
 

@@ -380,6 +380,14 @@ def progress(made: Progress | None) -> tuple[float, str]:
     return min(1.0, max(0.0, share)), words
 
 
+def gone(count: int) -> str:
+    """What is said when more than half of the documents went at once."""
+    return (
+        f"{_count(count, 'document')}, more than half of all, went from the folder at once. If a drive is not mounted, "
+        "mount it: they come back as they were. No answer rests on them meanwhile."
+    )
+
+
 def readable(files: Iterable[FileStatus]) -> str:
     """How many documents can be asked, in words."""
     return _count(sum(file.state is State.INDEXED for file in files), "document")

@@ -221,7 +221,11 @@ function previewing(root, preview) {
       element("q", { dir: "auto" }, quote),
     );
     preview.showPopover();
-    const at = chip.getBoundingClientRect();
+    place();
+  };
+  const place = () => {
+    if (of === null) return;
+    const at = of.getBoundingClientRect();
     const { width, height } = preview.getBoundingClientRect();
     const below = at.bottom + 6 + height <= innerHeight || at.top < height + 6;
     preview.style.left = Math.max(8, Math.min(at.left, innerWidth - width - 8)) + "px";
@@ -245,7 +249,7 @@ function previewing(root, preview) {
   root.addEventListener("focusin", focused);
   root.addEventListener("focusout", closeSoon);
   document.addEventListener("keydown", escaped, true);
-  document.addEventListener("scroll", close, true);
+  document.addEventListener("scroll", place, true);
   return {
     close,
     end: () => {
@@ -253,7 +257,7 @@ function previewing(root, preview) {
       root.removeEventListener("focusin", focused);
       root.removeEventListener("focusout", closeSoon);
       document.removeEventListener("keydown", escaped, true);
-      document.removeEventListener("scroll", close, true);
+      document.removeEventListener("scroll", place, true);
     },
   };
 }
