@@ -149,7 +149,12 @@ def test_names_texts_and_titles_that_attack_are_shown_as_text(
     page = watched.page
     watch(watched, window)
     try:
-        ready(page, window.url, len(ATTACKS) + 1)  # names, in the list beside; suggested questions
+        ready(page, window.url, len(ATTACKS) + 1)
+        refused = page.evaluate("url => fetch(url).then(() => '', String)", f"{canary.url}/fetched")
+        assert "Failed to fetch" in refused  # by the page's policy, should anything ever run on it
+        assert [url for url in watched.strayed if url != f"{canary.url}/fetched"] == []
+        watched.strayed.clear()
+        # Names, in the list beside; suggested questions.
         shown = page.locator(".documents").inner_text()
         assert shown.count("127.0.0.1") >= 55
         assert_calm(watched, canary)

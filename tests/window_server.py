@@ -142,7 +142,7 @@ def ask(page: Page, question: str) -> Locator:
 
 def ready(page: Page, address: str, documents: int) -> None:
     page.goto(address)
-    expect(page.get_by_text(f"Can be asked ({documents})")).to_be_visible()
+    expect(page.get_by_text(f"Can be asked ({documents})")).to_be_visible(timeout=120_000)
     expect(page.get_by_role("button", name="Reindex")).to_be_enabled()
 
 

@@ -20,7 +20,7 @@ from ui.answers import ask, draw_turns, draw_unsent
 from ui.components import PARTS, part
 from ui.conversations import draw_conversations
 from ui.desk import Desk
-from ui.entry import entered, keep_key
+from ui.entry import draw_entry, entered
 from ui.library_view import draw_library
 from ui.markup import label, plain
 from ui.scope_picker import draw_scope
@@ -47,8 +47,8 @@ def main() -> None:
     st.html(PARTS / "page.css")
     try:
         if entered():
+            draw_entry()
             draw(desk_of(sys.argv[1]))
-            keep_key()
     except FootnoteError as error:
         st.error(label(str(error)))
         st.button("Try again", key="again")

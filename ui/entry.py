@@ -27,10 +27,10 @@ def entered() -> bool:
     return True
 
 
-def keep_key() -> None:
-    """Have the browser remember the key that the address holds, and take it out of the address."""
+def draw_entry() -> None:
+    """Bind the page to its own server, have the browser remember the key that the address holds, and take it out of the
+    address."""
     if shown := str(st.query_params.get("key", "")):
         st.session_state.key_shown = shown
         del st.query_params["key"]
-    if shown := st.session_state.get("key_shown"):
-        part("entry")(key="entry", data={"cookie": COOKIE, "key": shown})
+    part("entry")(key="entry", data={"cookie": COOKIE, "key": st.session_state.get("key_shown", "")})
