@@ -24,13 +24,13 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from kinds import make_kinds  # noqa: E402
-from window_server import serving  # noqa: E402
+from window_server import KNOWN, serving  # noqa: E402
 
 LOADS = 15
 
 
 def milliseconds(browser: Browser, url: str, heading: str) -> float:
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, storage_state=KNOWN)
     page = context.new_page()
     began = time.perf_counter()
     page.goto(url, wait_until="commit")

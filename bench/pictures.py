@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from kinds import make_kinds  # noqa: E402
-from window_server import ask, serving  # noqa: E402
+from window_server import KNOWN, ask, serving  # noqa: E402
 
 ARTIFACTS = ROOT / "artifacts"
 README = ROOT / ".pictures"
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def take(browser: Browser, look: str, settings: dict[str, object], url: str) -> None:
-    context = browser.new_context(**settings)  # type: ignore[arg-type]
+    context = browser.new_context(**settings, storage_state=KNOWN)  # type: ignore[arg-type]
     page = context.new_page()
 
     def shot(name: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import llama_server
 import pytest
+import window_server
 from playwright.sync_api import Browser, Page, sync_playwright
 
 
@@ -64,7 +65,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, storage_state=window_server.KNOWN)
     page = context.new_page()
     yield page
     context.close()

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from window_server import SEEDS, Window, ask, focused, opened_on, ready, until
+from window_server import KEY, KNOWN, SEEDS, Window, ask, focused, opened_on, ready, until
 
 QUESTION = "What did Sherman say about troop levels?"
 WORDS = "We did not have discussions about American troop levels"
@@ -157,6 +157,22 @@ def test_a_footnote_opens_its_source_at_the_very_words_and_the_conversation_outl
     assert [url for url in called if not url.startswith(local)] == []
 
 
+def test_the_printed_address_lets_a_browser_in_for_good_and_no_other_address_does(
+    window: Window, browser: Browser
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(window.url)
+    expect(page.get_by_text("opens with the address that Footnote printed")).to_be_visible()
+    expect(page.get_by_text("Sherman")).to_have_count(0)
+    expect(page.get_by_placeholder("Ask the documents")).to_have_count(0)
+    ready(page, f"{window.url}?key={KEY}", 2)
+    until(lambda: any(cookie["value"] == KEY for cookie in context.cookies()), 30)
+    assert "key" not in page.url
+    ready(page, window.url, 2)
+    context.close()
+
+
 def test_further_sentences_are_offered_under_the_last_answer_and_come_on_a_click(window: Window, page: Page) -> None:
     ready(page, window.url, 2)
     ask(page, QUESTION)
@@ -170,7 +186,7 @@ def test_further_sentences_are_offered_under_the_last_answer_and_come_on_a_click
 def test_on_a_phone_the_source_covers_the_page_and_the_keyboard_leads_there_and_back(
     window: Window, browser: Browser
 ) -> None:
-    context = browser.new_context(viewport={"width": 360, "height": 740})
+    context = browser.new_context(viewport={"width": 360, "height": 740}, storage_state=KNOWN)
     page = context.new_page()
     page.goto(window.url)
     turn = ask(page, QUESTION)

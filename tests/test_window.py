@@ -36,6 +36,7 @@ from assistant.types import (
     State,
     Support,
 )
+from assistant.window_key import FILE, fits, window_key
 from index.types import SyncPlan
 from ui import launch, view
 from ui.desk import STOPPED, TOO_EARLY, Desk, Writing
@@ -413,6 +414,7 @@ def test_an_answer_not_found_while_documents_are_still_unread_says_so(tmp_path: 
 
 def opened(conversation: str = "") -> AppTest:
     app = AppTest.from_file(launch.APP, default_timeout=60)
+    app.query_params["key"] = window_key(Settings.read().data_dir)
     if conversation:
         app.query_params["c"] = conversation
     return app.run()
@@ -552,3 +554,34 @@ def test_a_port_that_is_taken_is_said_before_anything_starts() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(FootnoteError, match=f"Port {port} cannot be used"):
             launch.run(Path("."), port, open_browser=False)
+
+
+# Who is let in
+
+
+def test_the_windows_key_stays_the_same_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
+    key = window_key(tmp_path / "data")
+    assert len(key) >= 32
+    assert window_key(tmp_path / "data") == key
+    assert window_key(tmp_path / "other") != key
+    assert (tmp_path / "data" / FILE).stat().st_mode & 0o077 == 0
+    assert fits(key, key)
+    assert not any(fits(given, key) for given in ("", key[:-1], key + "x", key.swapcase(), "ü\udcff"))
+
+
+def test_a_key_that_cannot_be_read_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"\xff\xfe")
+    with pytest.raises(FootnoteError, match="Delete that file"):
+        window_key(tmp_path)
+    (tmp_path / FILE).write_bytes(b"")
+    assert window_key(tmp_path)
+
+
+@pytest.mark.parametrize("key", ["", "wrong"])
+def test_without_the_key_the_window_shows_nothing_of_the_folder(folder: Path, key: str) -> None:
+    app = AppTest.from_file(launch.APP, default_timeout=60)
+    app.query_params["key"] = key
+    app.run()
+    assert "address that Footnote printed" in app.error[0].value
+    assert [*app.chat_input, *app.sidebar.button, *parts(app, "documents"), *parts(app, "turn")] == []
+    assert not any((folder.parent / "data").glob("folders/*"))

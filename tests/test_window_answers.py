@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from kinds import make_kinds
 from playwright.sync_api import Browser, Page, expect
-from window_server import Window, ask, ready, serving
+from window_server import KNOWN, Window, ask, ready, serving
 
 from assistant.evaluation import rated_cases
 from assistant.history import History
@@ -42,7 +42,7 @@ def test_a_footnote_shows_source_place_and_words_to_mouse_and_keyboard_and_goes_
 
 
 def test_an_answer_is_copied_as_markdown_with_footnotes(window: Window, browser: Browser) -> None:
-    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"], storage_state=KNOWN)
     page = context.new_page()
     page.goto(window.url)
     ask(page, QUESTION).get_by_role("button", name="Copy with footnotes").click()

@@ -13,7 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from kinds import make_kinds
 from playwright.sync_api import Browser, Page, expect
-from window_server import Window, ask, serving
+from window_server import KNOWN, Window, ask, serving
 
 from assistant.history import History
 from assistant.types import Answer, Citation, Mode, Sentence, Support
@@ -87,7 +87,7 @@ def serious(page: Page) -> list[str]:
 def test_no_screen_has_a_serious_fault_for_assistive_technology(
     window: Window, browser: Browser, width: int, scheme: str
 ) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, storage_state=KNOWN)  # type: ignore[arg-type]
     page = context.new_page()
     found: dict[str, list[str]] = {}
     page.goto(window.url)

@@ -18,12 +18,30 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, StorageState, expect
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 FOOTNOTE = Path(sys.executable).with_name("footnote")
 
 expect.set_options(timeout=30_000)
+
+KEY = "a-key-for-tests"
+KNOWN: StorageState = {
+    "cookies": [
+        {
+            "name": "footnote_key",
+            "value": KEY,
+            "domain": "127.0.0.1",
+            "path": "/",
+            "expires": -1,
+            "httpOnly": False,
+            "secure": False,
+            "sameSite": "Strict",
+        }
+    ],
+    "origins": [],
+}
+"""What a browser keeps that has been let in before."""
 
 
 @dataclass
@@ -104,6 +122,8 @@ def serving(base: Path, folder: Path, endpoint: str = "", settings: Mapping[str,
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "FOOTNOTE_", "STREAMLIT_"))}
     environment |= {"FOOTNOTE_DATA_DIR": str(base / "data"), "OPENAI_BASE_URL": endpoint, "FOOTNOTE_MODEL": "scripted"}
     environment |= settings
+    (base / "data").mkdir(exist_ok=True)
+    (base / "data" / "window-key").write_text(KEY)
     window = Window(folder, base / "data", free_port(), environment)
     window.start()
     return window

@@ -20,6 +20,7 @@ from ui.answers import ask, draw_turns, draw_unsent
 from ui.components import PARTS, part
 from ui.conversations import draw_conversations
 from ui.desk import Desk
+from ui.entry import entered, keep_key
 from ui.library_view import draw_library
 from ui.markup import label, plain
 from ui.scope_picker import draw_scope
@@ -45,8 +46,9 @@ def main() -> None:
     st.set_page_config("Footnote", PARTS / "icon.svg", layout="wide")
     st.html(PARTS / "page.css")
     try:
-        desk = desk_of(sys.argv[1])
-        draw(desk)
+        if entered():
+            draw(desk_of(sys.argv[1]))
+            keep_key()
     except FootnoteError as error:
         st.error(label(str(error)))
         st.button("Try again", key="again")

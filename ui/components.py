@@ -16,6 +16,7 @@ _ROOTS = {
     "documents": '<div class="documents"></div>',
     "files": '<div class="files"></div>',
     "collection": '<div class="collection"></div>',
+    "entry": '<div class="entry"></div>',
     "hits": '<div class="hits"></div>',
 }
 

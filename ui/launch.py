@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import socket
-from contextlib import closing
+import threading
+import time
+import webbrowser
+from contextlib import closing, suppress
 from pathlib import Path
 
 from assistant.errors import FootnoteError
+from assistant.settings import Settings
+from assistant.window_key import window_key
 
 APP = Path(__file__).with_name("app.py")
 ADDRESS = "127.0.0.1"
 PORTS = range(8501, 8601)
+_STARTS_WITHIN = 60.0  # seconds
 
 # Whoever asks under another name is turned away: a page elsewhere could have its name resolve to this machine.
 _HOSTS = (ADDRESS, "localhost")
 
 _SETTINGS = {
     "server.address": ADDRESS,
+    # It would open the browser at an address without the key.
+    "server.headless": "true",
     "server.enableCORS": "true",
     "server.enableXsrfProtection": "true",
     "server.fileWatcherType": "none",
@@ -56,14 +64,27 @@ _SETTINGS = {
 def run(folder: Path, port: int | None, open_browser: bool) -> None:
     """Serve the window on `folder` until interrupted. Raises FootnoteError when no port can be had."""
     port = _free_port(port)
-    print(f"Footnote is open at http://{ADDRESS}:{port}. Press Ctrl-C to end it.", flush=True)
-    settings = {**_SETTINGS, "server.port": str(port), "server.headless": str(not open_browser).lower()}
+    address = f"http://{ADDRESS}:{port}/?key={window_key(Settings.read().data_dir)}"
+    print(f"Footnote is open at {address}\nPress Ctrl-C to end it.", flush=True)
+    if open_browser:
+        threading.Thread(target=_open, args=(address, port), daemon=True).start()
+    settings = {**_SETTINGS, "server.port": str(port)}
     flags = [f"--{name}={value}" for name, value in settings.items()]
     flags += [f"--server.allowedHosts={host}" for host in _HOSTS]
 
     from streamlit.web.cli import main  # only here: it takes a second, which an early error need not wait for
 
     main(["run", str(APP), *flags, "--", str(folder)], standalone_mode=False)
+
+
+def _open(address: str, port: int) -> None:
+    """Open the browser once the server answers."""
+    deadline = time.monotonic() + _STARTS_WITHIN
+    while time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection((ADDRESS, port), timeout=1):
+            webbrowser.open(address)
+            return
+        time.sleep(0.1)
 
 
 def _free_port(wanted: int | None) -> int:
