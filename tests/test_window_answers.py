@@ -50,7 +50,7 @@ def test_an_answer_is_copied_as_markdown_with_footnotes(window: Window, browser:
     copied = page.evaluate("navigator.clipboard.readText()")
     assert (
         copied
-        == f"{WORDS}[^1]\n\n[^1]: commission.pdf, page 2, line 7 (“Report of the harbour commission”, Edith Marlow, 2000-01-01): “{WORDS}”\n"
+        == f"{WORDS}[^1]\n\n[^1]: commission.pdf, page 2, line 9 (“Report of the harbour commission”, Edith Marlow, 2000-01-01): “{WORDS}”\n"
     )
     context.close()
 

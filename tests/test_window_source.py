@@ -90,3 +90,16 @@ def test_a_page_of_a_file_that_changed_is_not_shown_for_the_one_that_was_read(wi
     expect(page.locator("figure")).to_have_count(0)
     path.write_bytes(whole)
     expect(page.locator("figure mark")).to_have_count(2)
+
+
+def test_a_key_leads_one_step_and_no_further(window: Window, page: Page) -> None:
+    page.goto(window.url)
+    turn = ask(page, "What is the capital of Mongolia?")
+    turn.get_by_role("button", name="Passage 1:").click()
+    current = page.locator(".pane .where")
+    expect(current).to_contain_text("passage 1")
+    for key, to in (("n", 2), ("n", 3), ("p", 2), ("n", 3)):
+        page.keyboard.press(key)
+        expect(current).to_contain_text(f"passage {to}")
+        page.wait_for_timeout(500)
+        expect(current).to_contain_text(f"passage {to}")

@@ -18,3 +18,15 @@ function icon(path) {
   drawing.append(line);
   return drawing;
 }
+
+// A part's script runs again with each new data; what the run before listened to beyond the part ends here.
+const ends = new WeakMap();
+
+function instead(root, end) {
+  ends.get(root)?.();
+  ends.set(root, end);
+  return () => {
+    end();
+    if (ends.get(root) === end) ends.delete(root);
+  };
+}

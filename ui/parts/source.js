@@ -137,5 +137,5 @@ export default function ({ data, parentElement, setTriggerValue }) {
     else if (event.key === "p" || (inside && event.key === "ArrowLeft")) setTriggerValue("step", "previous");
   };
   document.addEventListener("keydown", pressed);
-  return () => document.removeEventListener("keydown", pressed);
+  return instead(root, () => document.removeEventListener("keydown", pressed));
 }

@@ -210,7 +210,8 @@ function previewing(root, preview) {
   };
   const open = (chip) => {
     clearTimeout(closing);
-    if (of === chip) return;
+    // What is open beside the answer needs no preview.
+    if (of === chip || chip.getAttribute("aria-pressed") === "true") return;
     close();
     of = chip;
     chip.setAttribute("aria-describedby", "preview");
@@ -267,6 +268,7 @@ const drawn = new WeakMap();
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".turn");
   const preview = previewing(root, parentElement.querySelector(".preview"));
+  const end = instead(root, preview.end);
   const blocks = [{ kind: "question", text: data.question, asked: data.asked }, ...data.blocks];
   if (data.writing && data.blocks.length === 0) blocks.push({ kind: "waiting", text: "Reading the documents…" });
   if (data.actions) blocks.push({ kind: "actions", ...data.actions });
@@ -314,5 +316,5 @@ export default function ({ data, parentElement, setTriggerValue }) {
     event.preventDefault();
     act({ what: "rate", rated: data.actions.rated, note: event.target.elements.note.value });
   };
-  return preview.end;
+  return end;
 }
