@@ -238,7 +238,8 @@ def test_the_check_is_asked_about_the_document_between_lines_it_cannot_write(inj
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.slow)], ids=["ten", "fifty"])
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [5, 1], ids=["ten", "fifty"])
 def test_whatever_a_real_model_makes_of_the_orders_nothing_unsupported_passes(
     index: FolderIndex, llama: llama_server.LlamaServer, step: int
 ) -> None:

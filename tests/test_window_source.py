@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from kinds import make_kinds
 from playwright.sync_api import Page, expect
-from window_server import Window, ask, serving
+from window_server import Window, ask, ready, serving
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
 
 
 def opened(window: Window, page: Page, question: str) -> None:
-    page.goto(window.url)
+    ready(page, window.url, 6)
     ask(page, question).get_by_role("button", name="Footnote 1:").first.click()
 
 
