@@ -181,7 +181,7 @@ TO_CHROMA = [
         pytest.param(damage(name), id=f"{name} {damage.__name__.strip('_').replace('_', ' ')}", marks=marks)
         for name in ("header.bin", "data_level0.bin", "link_lists.bin", "length.bin", "chroma.sqlite3")
         for damage, marks in (
-            (_removed, ()),
+            (_removed, pytest.mark.slow),
             (_truncated, ()),
             (_overwritten_in_the_middle, ()),
             (_overwritten, pytest.mark.slow),
@@ -302,11 +302,11 @@ def _all_of_the_index_removed(data: Path) -> None:
 
 TO_MANIFEST = [
     _manifest_removed,
-    _manifest_and_its_log_removed,
+    pytest.param(_manifest_and_its_log_removed, marks=pytest.mark.slow),
     _manifest_replaced_by_text,
-    _manifest_emptied,
+    pytest.param(_manifest_emptied, marks=pytest.mark.slow),
     _manifest_truncated,
-    _manifest_overwritten,
+    pytest.param(_manifest_overwritten, marks=pytest.mark.slow),
     _manifest_overwritten_in_the_middle,
     _manifest_without_the_page_of_its_values,
     _all_of_the_index_removed,
