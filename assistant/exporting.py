@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 
 from assistant.citing import NOT_FOUND
 from assistant.history import Conversation, Turn
-from assistant.types import Answer, Citation, Support
-from assistant.written import SHOWN, about, unmarked, where
+from assistant.types import Answer
+from assistant.written import SHOWN, footnote, one_line, unmarked, words_of
 
 JSON_VERSION = 1
 """Version of the exported form; grows when a field changes its meaning."""
@@ -24,24 +24,27 @@ def answer_markdown(answer: Answer, prefix: str = "") -> str:
     parts: list[str] = []
     for sentence in answer.sentences:
         marks = "".join(f"[^{prefix}{citation.number}]" for citation in sentence.citations)
-        words = _one_line(sentence.text) if sentence.support is Support.QUOTED else sentence.text
         gap = "" if not parts else "\n\n" if sentence.starts_paragraph else " "
-        parts.append(f"{gap}{unmarked(words)}{SHOWN[sentence.support]}{marks}")
+        parts.append(f"{gap}{words_of(sentence)}{SHOWN[sentence.support]}{marks}")
     blocks = ["".join(parts)] if parts else []
     if answer.complete and not answer.found:
         blocks.append(NOT_FOUND)
     if answer.notice:
         blocks.append(unmarked(answer.notice))
     if answer.citations:
-        blocks.append("\n".join(_footnote(citation, prefix) for citation in answer.citations))
+        blocks.append(
+            "\n".join(
+                f"[^{prefix}{citation.number}]: {footnote(citation, quoted=True)}" for citation in answer.citations
+            )
+        )
     return "\n\n".join(blocks) + "\n"
 
 
 def conversation_markdown(conversation: Conversation, turns: Sequence[Turn]) -> str:
     """All questions with their answers, each answer followed by its footnotes."""
-    blocks = [f"# {unmarked(_one_line(conversation.title))}", _moment(conversation.created)]
+    blocks = [f"# {unmarked(one_line(conversation.title))}", _moment(conversation.created)]
     for at, turn in enumerate(turns, 1):
-        blocks.append(f"## {unmarked(_one_line(turn.question))}")
+        blocks.append(f"## {unmarked(one_line(turn.question))}")
         blocks.append(answer_markdown(turn.answer, f"{at}-").rstrip("\n") if turn.answer else "Not answered.")
     return "\n\n".join(blocks) + "\n"
 
@@ -65,16 +68,6 @@ def conversation_json(conversation: Conversation, turns: Sequence[Turn]) -> str:
         ],
     }
     return json.dumps(exported, ensure_ascii=False, indent=2) + "\n"
-
-
-def _footnote(citation: Citation, prefix: str) -> str:
-    also = f" ({told})" if (told := about(citation)) else ""
-    also += f" (also in {', '.join(citation.also_in)})" if citation.also_in else ""
-    return f"[^{prefix}{citation.number}]: {unmarked(_one_line(f'{where(citation)}{also}: “{citation.quote}”'))}"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _moment(seconds: float) -> str:

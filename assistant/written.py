@@ -64,7 +64,9 @@ class WrittenAnswer:
         if answer.notice:
             self.text += ("\n\n" if self.text else "") + unmarked(answer.notice)
         if answer.citations:
-            self.text += "\n\n" + "\n".join(_footnote(citation, answer.mode) for citation in answer.citations)
+            quoted = answer.mode is Mode.GENERATED  # else the sentences are the words cited
+            notes = (f"[{citation.number}] {footnote(citation, quoted=quoted)}" for citation in answer.citations)
+            self.text += "\n\n" + "\n".join(notes)
         return self.text[before:]
 
     def uses(self, citation: Citation) -> Sequence[Use]:
@@ -75,10 +77,8 @@ class WrittenAnswer:
         if self.text:
             self.text += "\n\n" if sentence.starts_paragraph else " "
         start = len(self.text)
-        # A quotation is given on one line; a model's line ends may be those of a table or of code.
-        words = _one_line(sentence.text) if sentence.support is Support.QUOTED else sentence.text
         marks = "".join(f"[{citation.number}]" for citation in sentence.citations)
-        self.text += unmarked(words) + marks + SHOWN[sentence.support]
+        self.text += words_of(sentence) + marks + SHOWN[sentence.support]
         for citation in sentence.citations:
             use = Use(start, len(self.text), sentence.support, sentence.note)
             self._uses.setdefault(citation.number, []).append(use)
@@ -87,6 +87,12 @@ class WrittenAnswer:
 def unmarked(text: str) -> str:
     """The text, reading as before, in which Markdown finds no link, image or HTML."""
     return _MARKUP.sub(_WORD_JOINER, text)
+
+
+def words_of(sentence: Sentence) -> str:
+    """A sentence's words for Markdown. A quotation is given on one line; a model's line ends may be those of a table or of
+    code."""
+    return unmarked(one_line(sentence.text) if sentence.support is Support.QUOTED else sentence.text)
 
 
 def where(citation: Citation) -> str:
@@ -110,12 +116,14 @@ def about(citation: Citation) -> str:
     return ", ".join(part for part in (title, metadata.author, metadata.day) if part)
 
 
-def _footnote(citation: Citation, mode: Mode) -> str:
+def footnote(citation: Citation, *, quoted: bool) -> str:
+    """A footnote's text for Markdown, on one line, without its number; with the words cited where it is `quoted`."""
     also = f" ({told})" if (told := about(citation)) else ""
     also += f" (also in {', '.join(citation.also_in)})" if citation.also_in else ""
-    quote = f": “{citation.quote}”" if mode is Mode.GENERATED else ""
-    return f"[{citation.number}] {unmarked(_one_line(where(citation) + also + quote))}"
+    quote = f": “{citation.quote}”" if quoted else ""
+    return unmarked(one_line(where(citation) + also + quote))
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """The text with single spaces for all its white space."""
     return " ".join(text.split())

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from index.manifest import Manifest
 from index.probing import is_searchable
+from index.scope import EVERYTHING
 from index.store import PassageStore, StoreDamaged
 
 COLLECTION = "passages"
@@ -91,7 +92,7 @@ class StoreKeeper:
         if seal:
             return seal == _seal_of(path)
         # Until it has written index files, all that Chroma has is its SQLite database, which a kill does not tear.
-        if not _index_files(path) and self._manifest.passage_count() < _FILES_FROM:
+        if not _index_files(path) and self._manifest.passages_in(EVERYTHING) < _FILES_FROM:
             return True
         return is_searchable(path, COLLECTION, self._manifest.sample(_SAMPLE))
 

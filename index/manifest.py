@@ -13,7 +13,7 @@ import json
 import sqlite3
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, astuple, dataclass
 from functools import cache
@@ -442,7 +442,7 @@ class Manifest:
                 reason=reason or " ".join(json.loads(notices or "[]")),
                 content_hash=content_hash or "",
                 indexed_at=indexed_at or 0.0,
-                metadata=metadata_from(json.loads(metadata or "{}")),
+                metadata=Metadata(**json.loads(metadata or "{}")),
             )
             for source, state, size, reason, passages, content_hash, indexed_at, metadata, notices in rows
         )
@@ -464,7 +464,7 @@ class Manifest:
             content_hash=content_hash,
             text=text,
             places=places_from(json.loads(places)),
-            metadata=metadata_from(json.loads(metadata)),
+            metadata=Metadata(**json.loads(metadata)),
             notices=tuple(json.loads(notices)),
         )
 
@@ -579,9 +579,6 @@ class Manifest:
             (source, first, 2**62 if last is None else last),
         )
         return tuple(map(_passage, rows))
-
-    def passage_count(self) -> int:
-        return int(self._rows("SELECT count(*) FROM passages")[0][0])
 
     def passage_ids(self) -> set[str]:
         return {row[0] for row in self._rows("SELECT id FROM passages")}
@@ -739,7 +736,7 @@ def _passage(row: Sequence[Any]) -> Passage:
         sentences=spans_from(json.loads(sentences)),
         title=title,
         text=text,
-        metadata=metadata_from(json.loads(metadata)),
+        metadata=Metadata(**json.loads(metadata)),
     )
 
 
@@ -750,10 +747,6 @@ def places_from(rows: Iterable[Sequence[Any]]) -> tuple[Place, ...]:
 
 def spans_from(rows: Iterable[Sequence[int]]) -> tuple[tuple[int, int], ...]:
     return tuple((start, end) for start, end in rows)
-
-
-def metadata_from(fields: Mapping[str, str]) -> Metadata:
-    return Metadata(**fields)
 
 
 def metadata_fields(metadata: Metadata) -> dict[str, str]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from index.errors import SourceUnreadable
+from index.processes import command_of
 
 _SECONDS = 20
 _MEMORY = 1 << 30  # bytes
@@ -46,11 +47,9 @@ def picture(data: bytes, number: int, before: str, words: str, after: str) -> Pa
     earlier = _occurrences(flat(before + words), wanted)[:-1]
     all_of_them = _occurrences(flat(before + words + after), wanted)
     request = {"page": number, "words": wanted, "which": len(earlier), "of": len(all_of_them)}
-    # -P: a folder called index where the person stands must not be taken for this package.
-    command = [sys.executable, "-P", "-m", "index.pages"]
     try:
         ended = subprocess.run(
-            command,
+            command_of("index.pages"),
             input=json.dumps(request).encode() + b"\n" + data,
             capture_output=True,
             timeout=_SECONDS,

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from index.embedding import Vectors
+from index.processes import command_of
 
 # Of the sampled passages, so many must be found among those nearest to their own vector. A whole index finds all of
 # them but for near copies; one that lost a part of its vectors finds half or fewer.
@@ -26,8 +27,7 @@ _OFF = 1e-4
 def is_searchable(path: Path, collection: str, sample: Sequence[tuple[str, Vectors]]) -> bool:
     """Whether the Chroma in `path` lists its ids, holds the vectors of `sample` and finds their passages by them."""
     request = json.dumps([str(path), collection, [(id_, vector.tolist()) for id_, vector in sample]])
-    # -P: a folder called index where the person stands must not be taken for this package.
-    command = [sys.executable, "-P", "-m", "index.probing"]
+    command = command_of("index.probing")
     try:
         ended = subprocess.run(command, input=request, text=True, capture_output=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired:

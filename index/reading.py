@@ -26,6 +26,7 @@ from typing import IO, Any, BinaryIO
 
 from index import readers
 from index.errors import ReadingUnavailable, SourceUnreadable
+from index.processes import command_of
 from index.types import Extract, Metadata, Place
 
 LARGEST_FILE = 512 * 1024**2
@@ -121,8 +122,7 @@ class Reader:
 
 
 def _started() -> subprocess.Popen[bytes]:
-    # -P: a folder called index where the person stands must not be taken for this package.
-    command = [sys.executable, "-P", "-m", "index.reading"]
+    command = command_of("index.reading")
     try:
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     except OSError as fault:

@@ -27,7 +27,6 @@ from index.manifest import (
     Manifest,
     TermStatistics,
     metadata_fields,
-    metadata_from,
     place_rows,
     places_from,
     spans_from,
@@ -35,7 +34,7 @@ from index.manifest import (
 from index.rarity import idf
 from index.scope import EVERYTHING, Scope
 from index.terms import question_terms
-from index.types import Hit, Passage
+from index.types import Hit, Metadata, Passage
 
 CANDIDATES = 100
 """How many passages each half puts forward."""
@@ -234,7 +233,7 @@ def hits_of(nodes: Sequence[NodeWithScore]) -> tuple[Hit, ...]:
                 sentences=spans_from(found.node.metadata["sentences"]),
                 title=found.node.metadata["title"],
                 text=found.node.get_content(),
-                metadata=metadata_from(found.node.metadata["about"]),
+                metadata=Metadata(**found.node.metadata["about"]),
             ),
             score=found.score or 0.0,
             similarities=tuple(found.node.metadata["similarities"]),

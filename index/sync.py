@@ -228,13 +228,17 @@ def _digest(text: str | None, about: Mapping[str, object] | None) -> bytes:
     return hashlib.sha256(repr((text, sorted((about or {}).items()))).encode("utf-8", "surrogatepass")).digest()
 
 
-def divided(document: Document, embedder: Embedder) -> IndexedDocument:
-    """The document as it is to be indexed: cut into passages, with the keys of their embeddings."""
+def divided(document: Document, embedder: Embedder, on_row: Callable[[_Row], None] = lambda _: None) -> IndexedDocument:
+    """The document as it is to be indexed: cut into passages, with the keys of their embeddings. `on_row` is given each
+    as it is cut, before the text is packed."""
     title = title_of(document.text, document.metadata)
     passages = Passages(document, title)
+    keys: list[bytes] = []
     for stretch in split(document.text, embedder.count_tokens, document.places):
         passages.append(stretch)
-    keys = [vector_key(embedder.fingerprint, passage) for passage in passages]
+        passage = passages[-1]
+        keys.append(vector_key(embedder.fingerprint, passage))
+        on_row((keys[-1], passage))
     return IndexedDocument(*passages.pack(), title, passages, keys, time.time())
 
 
@@ -305,21 +309,19 @@ class _Apply:
             self._manifest.replace((), [source for source in (file.source, change.old_source) if source], [row])
             self._tracker.done(file)
             return
-        title = title_of(document.text, document.metadata)
-        passages = Passages(document, title)
-        keys: list[bytes] = []
-        for stretch in split(document.text, self._embedder.count_tokens, document.places):
-            passages.append(stretch)
-            passage = passages[-1]
-            keys.append(vector_key(self._embedder.fingerprint, passage))
-            self._part.append((keys[-1], passage))
+        length = len(document.text)
+
+        def embed_in_parts(row: _Row) -> None:
+            self._part.append(row)
             if len(self._part) >= _GROUP:
-                self._tracker.within(file, stretch.end / len(document.text))
+                self._tracker.within(file, row[1].end / length)
                 self._embed_part()
-        document, text = passages.pack()
-        row = FileRow(file.source, stat, file.size, document.content_hash, State.INDEXED)
-        self._group.append(_New(change, IndexedDocument(document, text, title, passages, keys, time.time()), row))
-        self._gathered += len(passages)
+
+        indexed = divided(document, self._embedder, embed_in_parts)
+        del document  # its text, which is packed now, would fill the memory beside Chroma
+        row = FileRow(file.source, stat, file.size, indexed.document.content_hash, State.INDEXED)
+        self._group.append(_New(change, indexed, row))
+        self._gathered += len(indexed.passages)
         if self._gathered >= _GROUP:
             self._flush()
 

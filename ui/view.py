@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
+from assistant.citing import NOT_FOUND
 from assistant.grid import Grid
 from assistant.history import Conversation, Rating
 from assistant.types import (
@@ -26,7 +27,6 @@ from assistant.types import (
 )
 from ui.markup import plain
 
-NOT_FOUND = "The documents do not hold the answer."
 NOT_MARKED = "The words are on this page, but were not found in one certain spot; under Text they are marked."
 CHANGED = "source has changed since"
 GONE = "source no longer present"
