@@ -336,10 +336,16 @@ def _holding_documents(library: Library) -> None:
 
 
 def _synced(library: Library) -> None:
-    from index.errors import IndexBusy
+    """Have the index in step with the folder, and list what could not be read. Where it is already, Chroma is not loaded,
+    which takes longer than to answer."""
+    from index.errors import IndexBusy, IndexDamaged
 
     try:
-        report = _brought_in_step(library)
+        report = library.in_step()
+    except IndexDamaged:
+        report = None  # which a sync mends
+    try:
+        report = report or _brought_in_step(library)
     except IndexBusy:
         typer.echo("Another Footnote keeps this folder's index; the answer is from what it has indexed.", err=True)
         return

@@ -78,6 +78,11 @@ class Library:
         """Bring the index in step with the folder. Raises FolderMissing, IndexBusy, IndexDamaged."""
         return self._index.sync(on_progress or (lambda _: None))
 
+    def in_step(self) -> SyncReport | None:
+        """What a sync would report, where there is nothing for one to do; None where there is. Raises FolderMissing,
+        IndexDamaged."""
+        return self._index.in_step()
+
     def examine(self, on_progress: Callable[[Progress], None]) -> tuple[str, ...]:
         """Examine what is kept of the folder, conversations included, and mend it; sentences saying what was found and
         done. Raises IndexBusy, IndexDamaged, EmbeddingFailed."""
@@ -135,7 +140,7 @@ class Library:
 
     def prepare(self) -> None:
         """Load what answering needs, which takes seconds, before a first question has to wait for it."""
-        import index.retrieval  # noqa: F401
+        self._index.prepare()
 
     def search(self, question: str, limit: int, scope: Scope = EVERYTHING) -> tuple[Hit, ...]:
         """The passages of the scope that match best, best first. Raises ScopeUnusable, IndexDamaged."""

@@ -74,8 +74,8 @@ def _write(folder: Path, passages: int) -> None:
 
 def _measure(place: Path) -> None:
     from assistant.answering import answer
+    from index.finding import CANDIDATES
     from index.folder import FolderIndex
-    from index.retrieval import CANDIDATES
     from index.scope import Scope
 
     embedder = Mixed(place)

@@ -133,6 +133,9 @@ class MiniLM:
             options.intra_op_num_threads = os.cpu_count() or 1
             options.inter_op_num_threads = 1
             options.log_severity_level = 3
+            # Threads that wait by spinning take the processor from what comes next; on a busy machine a question took
+            # twice as long.
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
             graph = _graph_file(self._cache_dir)
             self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
         return self._session

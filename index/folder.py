@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from index import readers, splitting, terms
+from index.columns import KeptColumns
 from index.embedding import Embedder, MiniLM, Vectors
 from index.errors import FootnoteError, IndexBusy, IndexDamaged, IndexUnwritable, ScopeUnusable, StoreUnreachable
+from index.finding import Finder
 from index.handover import Handover
 from index.keeping import StoreKeeper
 from index.manifest import SCHEMA_VERSION, Manifest, ManifestDamaged
@@ -35,11 +37,11 @@ from index.predecessor import (
 from index.scanning import existing_folder
 from index.scope import EVERYTHING, Scope
 from index.store import PassageStore, StoreDamaged
-from index.sync import OnProgress, divided, forget_gone, mend, plan, sync, unlike
+from index.sync import OnProgress, divided, forget_gone, in_step, mend, plan, sync, unlike
 from index.types import Document, FileStatus, Hit, Passage, Progress, SyncPlan, SyncReport
 
 if TYPE_CHECKING:
-    from index.retrieval import Nearest, PassageRetriever
+    from types import ModuleType
 
 PATIENCE = 10.0
 """Seconds that a process waits for the owner of an index to begin a sync."""
@@ -51,7 +53,7 @@ class _Answering:
 
     manifest: Manifest
     embedder: Embedder
-    retriever: PassageRetriever
+    finder: Finder
     store: PassageStore | None
 
 
@@ -85,6 +87,8 @@ class FolderIndex:
         self._changing = threading.Lock()
         self._guard = threading.RLock()
         self._answering: _Answering | None = None
+        self._retriever: ModuleType | None = None
+        self._making = threading.Thread()  # of columns
         self._mended = False
         self._store_failed = False
         self._found: list[str] = []  # what was damaged, for the next examination to tell
@@ -176,6 +180,14 @@ class FolderIndex:
                         self._begin_anew()
         raise AssertionError("unreachable")
 
+    def in_step(self) -> SyncReport | None:
+        """What a sync would report, where there is nothing for one to do; Chroma need not be opened to know. None where
+        there is. Raises FolderMissing, IndexDamaged."""
+        kept = KeptColumns(self.manifest)
+        if not self.manifest.complete or self.manifest.strays() or kept.of(self.manifest.generation) is None:
+            return None
+        return in_step(self.folder, self.manifest)
+
     def forget_gone(self) -> None:
         """Say that the documents a sync reported as `gone` were removed on purpose. Their embeddings go with the next
         sync, whichever process does it."""
@@ -205,19 +217,25 @@ class FolderIndex:
 
     def retrieve(self, question: str, limit: int = 10, scope: Scope = EVERYTHING) -> tuple[Hit, ...]:
         """The passages of the scope that match best, best first. Raises ScopeUnusable, IndexDamaged."""
-        from index.retrieval import hits_of
-
         answering = self._answered_by()
         self._check(scope, answering.manifest)
         try:
-            return hits_of(answering.retriever.giving(limit, scope).retrieve(question))
+            return self._retrieved(answering, question, limit, scope)
         except (StoreDamaged, StoreUnreachable) as fault:
             # The embeddings are kept beside it: this question is answered, and the next sync makes the store anew.
             with self._guard:
                 if answering.store is self._keeper.current:
                     self._give_up_store(fault)
-                self._answering = answering = replace(answering, retriever=_over_kept(answering), store=None)
-            return hits_of(answering.retriever.giving(limit, scope).retrieve(question))
+                finder = Finder(answering.manifest, None, answering.embedder)
+                self._answering = answering = replace(answering, finder=finder, store=None)
+            return self._retrieved(answering, question, limit, scope)
+
+    def prepare(self) -> None:
+        """Load llama-index, which takes seconds and which passages are retrieved through from then on. Without it, as
+        for a command that asks one question, what it calls is called directly: the passages are the same."""
+        import index.retrieval
+
+        self._retriever = index.retrieval
 
     def files(self) -> tuple[FileStatus, ...]:
         """Every file of the folder and what became of it at the last sync."""
@@ -241,13 +259,15 @@ class FolderIndex:
 
     def term_weights(self, question: str) -> dict[str, float]:
         """What each term of a question tells in this folder: its inverse document frequency, smoothed."""
-        return self._answered_by().retriever.term_weights(question)
+        return self._answered_by().finder.term_weights(question)
 
     def neighbours(self, passage: Passage, reach: int = 1) -> tuple[Passage, ...]:
         """The passages around one, itself among them, in order."""
         return self._answered_from().passages_of(passage.source, passage.ordinal - reach, passage.ordinal + reach)
 
     def close(self) -> None:
+        if self._making.ident is not None:
+            self._making.join()
         with self._guard:
             self._answering = None
             self._keeper.close()
@@ -302,8 +322,16 @@ class FolderIndex:
                     raise IndexDamaged(_beyond_mending(self._index, fault)) from fault
             else:
                 self._succeed()
+                self._make_columns()
                 return report
         raise AssertionError("unreachable")
+
+    def _make_columns(self) -> None:
+        """Begin to make what questions are answered from fastest, beside those that are asked meanwhile."""
+        if self._making.ident is not None:
+            self._making.join()
+        self._making = threading.Thread(target=KeptColumns(self.manifest).make, name="columns", daemon=True)
+        self._making.start()
 
     def _examine_manifest(self) -> None:
         if isinstance(self._embedder, MiniLM):
@@ -407,8 +435,6 @@ class FolderIndex:
         return older.manifest if older else self.manifest
 
     def _answered_by(self) -> _Answering:
-        from index.retrieval import KeptVectors, PassageRetriever
-
         manifest = self._answered_from()
         with self._guard:
             store = self._searched(manifest)
@@ -416,11 +442,15 @@ class FolderIndex:
             if now is None or now.manifest is not manifest or now.store is not store:
                 older = self._older()
                 embedder = (older and self._embedder_of(older.settings["model"])) or self._embedder
-                nearest: Nearest = store or KeptVectors(manifest)
-                self._answering = now = _Answering(
-                    manifest, embedder, PassageRetriever(manifest, nearest, embedder), store
-                )
+                self._answering = now = _Answering(manifest, embedder, Finder(manifest, store, embedder), store)
             return now
+
+    def _retrieved(self, answering: _Answering, question: str, limit: int, scope: Scope) -> tuple[Hit, ...]:
+        if self._retriever is None:
+            return answering.finder.find(question, limit, scope)
+        retriever = self._retriever.PassageRetriever(answering.finder, limit, scope)
+        hits: tuple[Hit, ...] = self._retriever.hits_of(retriever.retrieve(question))
+        return hits
 
     def _check(self, scope: Scope, manifest: Manifest) -> None:
         """Raises ScopeUnusable where nothing that can be asked lies in the scope."""
@@ -453,12 +483,6 @@ def _refusal_is_told(home: Path) -> Iterator[None]:
             f"{fault.filename or home} cannot be written ({fault.strerror or fault}). See that the disk is not full and "
             "that you may write there, or have the index kept elsewhere with FOOTNOTE_DATA_DIR."
         ) from fault
-
-
-def _over_kept(answering: _Answering) -> PassageRetriever:
-    from index.retrieval import KeptVectors, PassageRetriever
-
-    return PassageRetriever(answering.manifest, KeptVectors(answering.manifest), answering.embedder)
 
 
 def home_of(folder: Path, data_dir: Path) -> Path:

@@ -270,7 +270,7 @@ class Manifest:
             return connection.execute(statement, values).fetchall()
 
     def _rows_in(
-        self, statement: str, values: Sequence[str] | Sequence[bytes], before: Sequence[str] = ()
+        self, statement: str, values: Sequence[str] | Sequence[bytes] | Sequence[int], before: Sequence[str] = ()
     ) -> Iterator[tuple[Any, ...]]:
         """The rows of a statement with `IN ({})` for any number of values, and after variables for those `before`."""
         for at in range(0, len(values), _VARIABLES):
@@ -556,6 +556,24 @@ class Manifest:
             )
         return found
 
+    def title_terms(self) -> dict[str, list[str]]:
+        """The terms of every document's title, by source."""
+        return {source: held.split() for source, held in self._rows("SELECT source, title_terms FROM documents")}
+
+    def for_columns(self) -> Iterator[tuple[int, str, str, int, str, bytes, bytes]]:
+        """Of every passage, by number: number, id, source, ordinal, its terms without its title's, its embedding
+        (float32) and those of its sentences (float16)."""
+        with self._connected() as connection:
+            yield from connection.execute(
+                "SELECT p.number, p.id, p.source, p.ordinal, v.terms, v.vector, v.sentences"
+                " FROM passages p JOIN vectors v ON v.key = p.vector ORDER BY p.number"
+            )
+
+    def sources_in(self, scope: Scope) -> list[str]:
+        """The documents of the scope."""
+        within, values = _condition(scope)
+        return [row[0] for row in self._rows(f"SELECT source FROM documents d WHERE {within}", values)]
+
     def term_statistics(self) -> TermStatistics:
         """What ranking needs to know of the collection as a whole."""
         row = self._rows(
@@ -579,6 +597,15 @@ class Manifest:
             (source, first, 2**62 if last is None else last),
         )
         return tuple(map(_passage, rows))
+
+    def passages_numbered(self, numbers: Sequence[int]) -> tuple[Passage, ...]:
+        """The passages of these numbers, in the order given. Raises ManifestDamaged where one is missing."""
+        rows = self._rows_in(f"SELECT number, {_COLUMNS} FROM passages WHERE number IN ({{}})", numbers)
+        found = {row[0]: row[1:] for row in rows}
+        if missing := set(numbers) - found.keys():
+            self._damage = f"passage {min(missing)} is missing"
+            raise ManifestDamaged(self.path, self._damage)
+        return tuple(_passage(found[number]) for number in numbers)
 
     def passage_ids(self) -> set[str]:
         return {row[0] for row in self._rows("SELECT id FROM passages")}

@@ -172,7 +172,6 @@ def sync(
         manifest.drop_unused_vectors()
     if not applied.kept_old:
         manifest.complete = True
-    failed = tuple((row.source, row.reason) for row in manifest.seen().values() if row.reason)
     return SyncReport(
         replace(
             work.public,
@@ -182,10 +181,19 @@ def sync(
         ),
         applied.embedded,
         applied.reused,
-        failed,
+        _failed(manifest),
         time.monotonic() - started,
         gone,
     )
+
+
+def in_step(folder: Path, manifest: Manifest) -> SyncReport | None:
+    """The report of a sync that would find nothing to do; None where one would. Raises FolderMissing."""
+    started = time.monotonic()
+    work = plan(folder, manifest)
+    if work.changes or work.removed or work.forgotten or work.rows or _gone(manifest):
+        return None
+    return SyncReport(work.public, 0, 0, _failed(manifest), time.monotonic() - started)
 
 
 def forget_gone(manifest: Manifest) -> None:
@@ -490,6 +498,10 @@ def _read(file: FoundFile, reader: Reader) -> tuple[Document, str]:
                 _kept_stat(after),
             )
     raise _TryAgain("The file changes while it is being read. It is read again at the next sync.")
+
+
+def _failed(manifest: Manifest) -> tuple[tuple[str, str], ...]:
+    return tuple((row.source, row.reason) for row in manifest.seen().values() if row.reason)
 
 
 def _note_gone(manifest: Manifest, removed: Sequence[str]) -> None:

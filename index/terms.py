@@ -8,8 +8,9 @@ to search them without a dictionary.
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import regex
@@ -22,11 +23,17 @@ VERSION = "1"
 _UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
 # Dots, commas and apostrophes inside a word hold it together: U.S., 3.5, 1,000, it's. Marks belong to their letter.
 _WORD = regex.compile(rf"{_UNSPACED}+|(?:(?!{_UNSPACED})[\p{{L}}\p{{N}}][\p{{M}}]*(?:[.,'’](?=[\p{{L}}\p{{N}}]))?)+")
+_ASCII_WORD = re.compile(r"[a-z0-9]+(?:[.,'][a-z0-9]+)*")  # the same where all is ASCII
+# What typesetting makes of marks, where it stands for the same ones or parts words just as these do.
+_TYPESET = str.maketrans({"’": "'", "‘": " ", "“": " ", "”": " ", "–": " ", "—": " ", "…": "...", "\u00a0": " "})
 _ACCENTS = regex.compile(r"(?<=[\p{Latin}\p{Greek}\p{Cyrillic}])\p{Mn}+")
 _STARTS_UNSPACED = regex.compile(_UNSPACED)
 _DROPPED = str.maketrans("", "", ".,'’")
 # A point inside a number is kept, as a sign that no tokenizer of SQLite's takes for a border.
 _DROPPED_IN_NUMBER = str.maketrans(".", "·", ",'’")
+
+# Words whose terms are remembered: most of a text is made of few.
+_REMEMBERED = 1 << 16
 
 # Words that say how a question is put, not what it is about: the closed classes of English, and how people ask.
 _CLOSED_CLASSES = """
@@ -44,10 +51,7 @@ STOPWORDS = frozenset(_CLOSED_CLASSES.split())
 
 def terms(text: str) -> list[str]:
     """The search terms of `text` in order, repeats kept."""
-    found: list[str] = []
-    for word in _words(text):
-        found.extend(_pairs(word) if _is_unspaced(word) else [_stem(word)])
-    return found
+    return [term for word in _words(text) for term in _terms_of(word)]
 
 
 def question_terms(text: str) -> list[str]:
@@ -58,11 +62,15 @@ def question_terms(text: str) -> list[str]:
 
 
 def _words(text: str) -> list[str]:
+    plain = text if text.isascii() else text.translate(_TYPESET)
+    if plain.isascii():  # which the rest would leave as it is
+        return [_shortened(word) for word in _ASCII_WORD.findall(plain.lower())]
     bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
     folded = unicodedata.normalize("NFKC", bare.casefold())
     return [word for match in _WORD.finditer(folded) if (word := _shortened(match.group()))]
 
 
+@lru_cache(_REMEMBERED)
 def _shortened(word: str) -> str:
     for ending in ("'s", "’s"):
         word = word.removesuffix(ending)
@@ -75,6 +83,11 @@ def _is_unspaced(word: str) -> bool:
 
 def _pairs(word: str) -> list[str]:
     return [word[i : i + 2] for i in range(len(word) - 1)] or [word]
+
+
+@lru_cache(_REMEMBERED)
+def _terms_of(word: str) -> tuple[str, ...]:
+    return tuple(_pairs(word)) if _is_unspaced(word) else (_stem(word),)
 
 
 @cache

@@ -18,25 +18,9 @@ from pathlib import Path
 import pytest
 from contents import Contents, assert_whole, contents
 from hash_embedder import HashEmbedder
+from texts import WORDS
 
 from index.folder import FolderIndex
-
-WORDS = [
-    "harbour",
-    "treaty",
-    "engine",
-    "river",
-    "senate",
-    "orchard",
-    "bridge",
-    "winter",
-    "signal",
-    "copper",
-    "valley",
-    "lantern",
-    "archive",
-    "mill",
-]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from hash_embedder import HashEmbedder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index import retrieval
+from index import finding
 from index.errors import ScopeUnusable
 from index.folder import FolderIndex
 from index.scope import EVERYTHING, Scope, first_day, last_day
@@ -116,14 +116,14 @@ def test_of_a_large_scope_the_nearest_are_found_as_of_a_small_one(
             (folder / topic / f"{number}.txt").write_text(words, encoding="utf-8")
     index = FolderIndex.open(folder, tmp_path / "data", HashEmbedder())
     index.sync()
-    monkeypatch.setattr(retrieval, "CANDIDATES", 20)
+    monkeypatch.setattr(finding, "CANDIDATES", 20)
     question = "Which south gate was painted in colour 12?"
     scope = Scope.of(["north"])
     exact = index.retrieve(question, 10, scope)
-    monkeypatch.setattr(retrieval, "FEW", 10)
+    monkeypatch.setattr(finding, "FEW", 10)
     assert index.retrieve(question, 10, scope) == exact
     # The other folder is nearer to this question, so a narrow search holds too few of the scope.
-    monkeypatch.setattr(retrieval, "_WIDEST", 25)
+    monkeypatch.setattr(finding, "_WIDEST", 25)
     assert index.retrieve(question, 10, scope) == exact
     assert {hit.passage.source.split("/")[0] for hit in exact} == {"north"}
     index.close()

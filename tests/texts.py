@@ -4,6 +4,24 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+WORDS = [
+    "harbour",
+    "treaty",
+    "engine",
+    "river",
+    "senate",
+    "orchard",
+    "bridge",
+    "winter",
+    "signal",
+    "copper",
+    "valley",
+    "lantern",
+    "archive",
+    "mill",
+]
+"""Words for made-up documents."""
+
 _LINE_ENDS = ["\n", "\r\n", "\r", "\n\n", "\r\n\r\n", "\u2028", "\x0b", "\x0c", "\x85"]
 _PIECES = [
     "The cat sat on the mat. ",
