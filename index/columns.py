@@ -7,15 +7,19 @@ whole; until then the tables answer, to the same effect (see `index.retrieval`).
 
 The files of a copy, N passages in D documents with S sentences, V terms and P pairs of a term and a passage:
 
-    numbers, ids, documents, ordinals    (N,) the passage's number, id, document and place in it, by rising number
-    order                                (N,) the passages by rising id
+    numbers, ids, ordinals               (N,) the passage's number, its id, and its place in its document
+    documents                            (N,) its document, -1 where it is not in the index any more
     vectors, sentences                   (N, dimensions) float32 and (S, dimensions) float16, unit vectors
     sentence_starts                      (N + 1,) each passage's first row of `sentences`
     lengths, title_lengths               (N,) and (D,) in terms, a passage's without its title's
     hashes                               (V,) rising: of each term
     starts, holders, counts              (V + 1,), (P,), (P,): each term's first pair; of a pair, the passage that holds
                                          the term in its text or title, and how often it does
-    title_starts, title_holders, title_counts    the same of documents and their titles
+    title_hashes, title_starts, title_holders, title_counts    the same of documents and their titles
+
+A copy is made of the one before it. Passages get rising numbers, so what is new comes after what was there; what is gone
+leaves its row, until half of the rows are such. So the vectors, nearly all of a copy, are written once and then shared:
+their two files are added to, and are linked into the next copy.
 """
 
 from __future__ import annotations
@@ -48,7 +52,9 @@ Rows = NDArray[np.intp]
 """Passages by their place in the columns."""
 
 _KEY = "columns"  # of the manifest's values: the generation of the copy that is whole, and what its files are known by
-_BLOCK = 10_000  # passages whose words are counted at a time
+_FORM = 2  # changes with the files of a copy
+_SHARED = ("vectors", "sentences")
+_BLOCK = 500_000  # words that are counted at a time
 _SCOPES = 16  # parts of the folder that are remembered
 _FTS_K1, _FTS_B, _FTS_LEAST = 1.2, 0.75, 1e-6  # of SQLite's bm25()
 
@@ -63,8 +69,9 @@ class Columns:
         about = json.loads((path / "about.json").read_text(encoding="utf-8"))
         self.generation = int(about["generation"])
         self.statistics = TermStatistics(*about["statistics"])
-        self._sources: list[str] = about["sources"]
-        dimensions = int(about["dimensions"])
+        self.path = path
+        self.sources: list[str] = about["sources"]
+        self.dimensions = dimensions = int(about["dimensions"])
 
         def column(name: str, kind: str, width: int = 0) -> NDArray[Any]:
             empty = (path / name).stat().st_size == 0  # which cannot be mapped
@@ -73,45 +80,50 @@ class Columns:
 
         self._numbers, self._ids = column("numbers", "<i8"), column("ids", "S32")
         self._documents, self._ordinals = column("documents", "<i4"), column("ordinals", "<i4")
-        self._order = column("order", "<i4")
         self._vectors, self._sentences = column("vectors", "<f4", dimensions), column("sentences", "<f2", dimensions)
         self._sentence_starts = column("sentence_starts", "<i8")
         self._lengths, self._title_lengths = column("lengths", "<i4"), column("title_lengths", "<i4")
-        self._hashes = column("hashes", "<u8")
-        self._starts, self._holders, self._counts = (
-            column("starts", "<i8"),
-            column("holders", "<i4"),
-            column("counts", "<i4"),
+        self._postings = _Postings(
+            column("hashes", "<u8"), column("starts", "<i8"), column("holders", "<i4"), column("counts", "<i4")
         )
-        self._title_starts, self._title_holders, self._title_counts = (
+        self._titles = _Postings(
+            column("title_hashes", "<u8"),
             column("title_starts", "<i8"),
             column("title_holders", "<i4"),
             column("title_counts", "<i4"),
         )
+        self._there = self._documents >= 0
+        alive = np.flatnonzero(self._there).astype(np.int32)
+        self._order = alive[np.argsort(self._ids[alive])]
         self._ids_in_order = self._ids[self._order]
         # Ties go by the document's name, then by place in it.
-        self._ranks = np.argsort(np.argsort(np.array(self._sources, dtype=object))).astype(np.int64)
-        own = self._lengths + self._title_lengths[self._documents]
-        self._norms = _FTS_K1 * (1 - _FTS_B + _FTS_B * own / ((own.sum() / max(len(own), 1)) or 1.0))
+        self._ranks = np.argsort(np.argsort(np.array(self.sources, dtype=object))).astype(np.int64)
+        own = (
+            np.where(self._there, self._lengths + self._title_lengths[self._documents], 0)
+            if len(self)
+            else self._lengths
+        )
+        self._norms = _FTS_K1 * (1 - _FTS_B + _FTS_B * own / ((own.sum() / max(len(alive), 1)) or 1.0))
         self._inside = lru_cache(_SCOPES)(self._find_inside)
 
     def __len__(self) -> int:
+        """How many rows there are, those of passages that are gone among them."""
         return len(self._numbers)
 
     def holding(self, term: str) -> int:
         """How many passages hold a term, in their text or their document's title."""
-        first, last = self._pairs(term)
+        first, last = self._postings.span(term)
         return last - first
 
     def search_terms(self, question: Sequence[str], limit: int, scope: Scope) -> Rows:
         """The passages of the scope that hold any of the terms, best first by BM25 as SQLite reckons it."""
         scores = np.zeros(len(self))
         for term in question:
-            first, last = self._pairs(term)
+            first, last = self._postings.span(term)
             if first < last:
-                holders, counts = self._holders[first:last], self._counts[first:last]
+                holders, counts = self._postings.holders[first:last], self._postings.counts[first:last]
                 held = last - first
-                weight = max(math.log((len(self) - held + 0.5) / (held + 0.5)), _FTS_LEAST)
+                weight = max(math.log((self.statistics.passages - held + 0.5) / (held + 0.5)), _FTS_LEAST)
                 scores[holders] += weight * counts * (_FTS_K1 + 1) / (counts + self._norms[holders])
         if not scope.is_everything:
             scores[~self._inside(scope)] = 0.0
@@ -120,7 +132,8 @@ class Columns:
     def nearest(self, vector: Vectors, limit: int, scope: Scope) -> Rows:
         """The passages of the scope that are nearest to a unit vector of shape (dimensions,), nearest first: exactly."""
         if scope.is_everything:
-            return np.argsort(-(self._vectors @ vector), kind="stable")[:limit]
+            cosines = np.where(self._there, self._vectors @ vector, -np.inf)
+            return np.argsort(-cosines, kind="stable")[: min(limit, self.statistics.passages)]
         inside: Rows = np.flatnonzero(self._inside(scope))
         return inside[np.argsort(-(self._vectors[inside] @ vector), kind="stable")[:limit]]
 
@@ -136,14 +149,38 @@ class Columns:
     def rows(self, ids: Sequence[str]) -> Rows:
         """The passages with these ids, in the order given; those that are not there are left out."""
         wanted = np.array(ids, "S32")
+        if not len(self._ids_in_order):
+            return np.zeros(0, np.intp)
         at = np.searchsorted(self._ids_in_order, wanted)
-        at[at == len(self)] = 0
+        at[at == len(self._ids_in_order)] = 0
         found: Rows = self._order[at[self._ids_in_order[at] == wanted]].astype(np.intp)
         return found
 
-    def numbers(self, rows: Rows) -> list[int]:
-        """Their numbers in the manifest."""
-        return [int(number) for number in self._numbers[rows]]
+    def numbers_of(self, rows: Rows) -> NDArray[Any]:
+        """Their numbers in the manifest, shape (rows,)."""
+        found: NDArray[Any] = self._numbers[rows]
+        return found
+
+    @property
+    def sentence_count(self) -> int:
+        """How many sentences there are, those of passages that are gone among them."""
+        return int(self._sentence_starts[-1])
+
+    def followed_by(self, later: Mapping[str, NDArray[Any]], there: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+        """These columns, without the passages that are not `there`, and after them later ones."""
+        mine = {
+            "numbers": self._numbers,
+            "ids": self._ids,
+            "documents": np.where(there, self._documents, -1).astype("<i4"),
+            "ordinals": self._ordinals,
+            "lengths": self._lengths,
+            "sentence_starts": self._sentence_starts[:-1],
+        }
+        return {name: np.concatenate([column, later[name]]) for name, column in mine.items()}
+
+    def postings_of(self, there: NDArray[np.bool_]) -> _Postings:
+        """Which of the passages that are `there` hold a term."""
+        return self._postings.of_those(there)
 
     def ranked(self, rows: Rows, scores: NDArray[np.float64]) -> NDArray[np.intp]:
         """The order of `rows` by falling score; ties go by source, then by where the passage starts."""
@@ -169,13 +206,12 @@ class Columns:
         after = self._beside(rows, 1)
         own, window = [], []
         for term in terms:
-            first, last = self._pairs(term)
-            titled = self._titled(term, rows)
-            here = self._held(first, last, rows)
+            titled = self._titles.counted(term, self._documents[rows])
+            here = self._postings.counted(term, rows)
             around = here.copy()
             for beside in (before, after):
                 there = beside >= 0
-                around += np.where(there, self._held(first, last, beside) - titled, 0)
+                around += np.where(there, self._postings.counted(term, beside) - titled, 0)
             own.append(here)
             window.append(around)
         shape = (len(own), len(rows))
@@ -196,38 +232,13 @@ class Columns:
         there = (self._documents[at] == self._documents[rows]) & (self._ordinals[at] == self._ordinals[rows] + step)
         return np.where(there, at, -1)
 
-    def _pairs(self, term: str) -> tuple[int, int]:
-        return self._span(term, self._starts)
-
-    def _span(self, term: str, starts: NDArray[Any]) -> tuple[int, int]:
-        wanted = np.uint64(_hash(term))
-        at = int(np.searchsorted(self._hashes, wanted))
-        if at == len(self._hashes) or self._hashes[at] != wanted:
-            return 0, 0
-        return int(starts[at]), int(starts[at + 1])
-
-    def _held(self, first: int, last: int, rows: Rows) -> NDArray[np.int64]:
-        return _looked_up(self._holders[first:last], self._counts[first:last], rows)
-
-    def _titled(self, term: str, rows: Rows) -> NDArray[np.int64]:
-        first, last = self._span(term, self._title_starts)
-        return _looked_up(self._title_holders[first:last], self._title_counts[first:last], self._documents[rows])
-
     def _find_inside(self, scope: Scope) -> NDArray[np.bool_]:
-        places = {source: at for at, source in enumerate(self._sources)}
-        wanted = np.zeros(len(self._sources), np.bool_)
+        places = {source: at for at, source in enumerate(self.sources)}
+        wanted = np.zeros(len(self.sources), np.bool_)
         wanted[[places[source] for source in self._manifest.sources_in(scope)]] = True
-        inside: NDArray[np.bool_] = wanted[self._documents]
+        inside: NDArray[np.bool_] = self._there.copy()
+        inside[inside] = wanted[self._documents[inside]]
         return inside
-
-
-def _looked_up(holders: NDArray[Any], counts: NDArray[Any], rows: NDArray[Any]) -> NDArray[np.int64]:
-    """The count of each row, 0 where it is not among the holders, which rise."""
-    if not len(holders):
-        return np.zeros(len(rows), np.int64)
-    at = np.searchsorted(holders, rows)
-    at[at == len(holders)] = 0
-    return np.where(holders[at] == rows, counts[at], 0).astype(np.int64)
 
 
 def _best(scores: NDArray[np.float64], limit: int, ids: NDArray[Any]) -> Rows:
@@ -241,6 +252,103 @@ def _best(scores: NDArray[np.float64], limit: int, ids: NDArray[Any]) -> Rows:
 
 def _hash(term: str) -> int:
     return int.from_bytes(hashlib.blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+class _Postings:
+    """Which passages, or which titles of documents, hold a term, and how often: pairs by the term's hash, then by what
+    holds it."""
+
+    def __init__(self, hashes: NDArray[Any], starts: NDArray[Any], holders: NDArray[Any], counts: NDArray[Any]) -> None:
+        self.hashes, self.starts, self.holders, self.counts = hashes, starts, holders, counts
+
+    @classmethod
+    def empty(cls) -> _Postings:
+        return cls(np.zeros(0, "<u8"), np.zeros(1, "<i8"), np.zeros(0, "<i4"), np.zeros(0, "<i4"))
+
+    @classmethod
+    def of(cls, hashes: NDArray[Any], terms: NDArray[Any], holders: NDArray[Any], counts: NDArray[Any]) -> _Postings:
+        """Of pairs in any order of terms, those of one term by rising holder; `terms` are places in `hashes`."""
+        order = np.argsort(hashes)
+        place_of = np.empty(len(order), np.int64)
+        place_of[order] = np.arange(len(order))
+        places = place_of[terms]
+        by_term = np.argsort(places, kind="stable")
+        starts = np.zeros(len(hashes) + 1, "<i8")
+        np.cumsum(np.bincount(places, minlength=len(hashes)), out=starts[1:])
+        return cls(hashes[order], starts, holders[by_term], counts[by_term])
+
+    def span(self, term: str) -> tuple[int, int]:
+        """Where the pairs of a term begin and end."""
+        wanted = np.uint64(_hash(term))
+        at = int(np.searchsorted(self.hashes, wanted))
+        if at == len(self.hashes) or self.hashes[at] != wanted:
+            return 0, 0
+        return int(self.starts[at]), int(self.starts[at + 1])
+
+    def counted(self, term: str, holders: NDArray[Any]) -> NDArray[np.int64]:
+        """How often each of the holders holds a term."""
+        first, last = self.span(term)
+        if first == last:
+            return np.zeros(len(holders), np.int64)
+        held = self.holders[first:last]
+        at = np.searchsorted(held, holders)
+        at[at == len(held)] = 0
+        return np.where(held[at] == holders, self.counts[first:last][at], 0).astype(np.int64)
+
+    def of_those(self, there: NDArray[np.bool_]) -> _Postings:
+        """Without the pairs of holders that are not there."""
+        terms = np.repeat(np.arange(len(self.hashes)), np.diff(self.starts))
+        kept = there[self.holders]
+        used = np.unique(terms[kept])
+        return _Postings.of(
+            self.hashes[used], np.searchsorted(used, terms[kept]), self.holders[kept], self.counts[kept]
+        )
+
+    def joined(self, later: _Postings) -> _Postings:
+        """With those of another, whose holders all come after these."""
+        hashes = np.union1d(self.hashes, later.hashes)
+        terms = [np.repeat(np.searchsorted(hashes, one.hashes), np.diff(one.starts)) for one in (self, later)]
+        return _Postings.of(
+            hashes,
+            np.concatenate(terms),
+            np.concatenate([self.holders, later.holders]),
+            np.concatenate([self.counts, later.counts]),
+        )
+
+    def files(self, prefix: str) -> dict[str, NDArray[Any]]:
+        return {
+            f"{prefix}hashes": self.hashes.astype("<u8"),
+            f"{prefix}starts": self.starts.astype("<i8"),
+            f"{prefix}holders": self.holders.astype("<i4"),
+            f"{prefix}counts": self.counts.astype("<i4"),
+        }
+
+
+class _Words:
+    """Words as they come, each with what holds it, counted in blocks into postings."""
+
+    def __init__(self) -> None:
+        self._places: defaultdict[str, int] = defaultdict(count().__next__)
+        self._words, self._holders = array("I"), array("I")
+        self._blocks: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
+
+    def add(self, holder: int, words: Sequence[str]) -> None:
+        self._words.extend(map(self._places.__getitem__, words))
+        self._holders.extend([holder] * len(words))
+        if len(self._words) > _BLOCK:
+            self._count()
+
+    def postings(self) -> _Postings:
+        self._count()
+        terms, holders, counts = (np.concatenate(parts) for parts in zip(*self._blocks, strict=True))
+        return _Postings.of(np.array([_hash(term) for term in self._places], "<u8"), terms, holders, counts)
+
+    def _count(self) -> None:
+        both = np.array(self._words, np.uint64) << np.uint64(32) | np.array(self._holders, np.uint64)
+        pairs, counts = np.unique(both, return_counts=True)
+        holders = pairs.astype(np.uint32).astype("<i4")
+        self._blocks.append(((pairs >> np.uint64(32)).astype("<i4"), holders, counts.astype("<i4")))
+        self._words, self._holders = array("I"), array("I")
 
 
 class KeptColumns:
@@ -258,37 +366,43 @@ class KeptColumns:
         opened = self._opened
         if opened is not None and opened.generation == generation:
             return opened
-        kept = json.loads(self._manifest.get(_KEY) or "{}")
-        if kept.get("generation") != generation:
-            return None
+        kept = self._kept()
+        return self._open(kept) if kept.get("generation") == generation else None
+
+    def make(self) -> None:
+        """Make a copy of the manifest as it is, unless there is one. Called by whoever may change the index."""
+        with self._making:
+            try:
+                if self.of(self._manifest.generation) is None:
+                    self._make()
+            except (OSError, FootnoteError):
+                # Nothing is lost: the tables answer. The next sync says what is wrong with the disk, or tries again.
+                _log.warning("What makes searching fast could not be written", exc_info=True)
+
+    def _kept(self) -> dict[str, Any]:
+        kept: dict[str, Any] = json.loads(self._manifest.get(_KEY) or "{}")
+        return kept if kept.get("form") == _FORM else {}
+
+    def _open(self, kept: dict[str, Any]) -> Columns | None:
         with self._guard:
-            if self._opened is None or self._opened.generation != generation:
+            if self._opened is None or self._opened.generation != kept["generation"]:
                 path = self._home / kept["name"]
                 if _seal_of(path) != kept["seal"]:
                     return None  # the next sync makes it anew
                 self._opened = Columns(path, self._manifest)
             return self._opened
 
-    def make(self) -> None:
-        """Make a copy of the manifest as it is, unless there is one. Called by whoever may change the index."""
-        with self._making:
-            try:
-                generation = self._manifest.generation
-                if self.of(generation) is None:
-                    self._make()
-            except (OSError, FootnoteError):
-                # Nothing is lost: the tables answer. The next sync says what is wrong with the disk, or tries again.
-                _log.warning("What makes searching fast could not be written", exc_info=True)
-
     def _make(self) -> None:
+        kept = self._kept()
+        before = self._open(kept) if kept else None
         earlier = list(self._home.glob("columns-*"))
         path = Path(tempfile.mkdtemp(prefix="columns-", dir=self._home))
         try:
             with self._manifest.snapshot():
                 generation = self._manifest.generation
-                _write(path, generation, self._manifest)
-            kept = {"generation": generation, "name": path.name, "seal": _seal_of(path)}
-            self._manifest.put(_KEY, json.dumps(kept))
+                _write(path, generation, self._manifest, before)
+            made = {"form": _FORM, "generation": generation, "name": path.name, "seal": _seal_of(path)}
+            self._manifest.put(_KEY, json.dumps(made))
         except BaseException:
             shutil.rmtree(path, ignore_errors=True)
             raise
@@ -305,64 +419,75 @@ def _seal_of(path: Path) -> list[list[str | int]]:
     return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
 
 
-def _write(path: Path, generation: int, manifest: Manifest) -> None:
+def _write(path: Path, generation: int, manifest: Manifest, before: Columns | None) -> None:
+    """Write a copy into the empty folder `path`, after the one before it where there is one."""
     titles = manifest.title_terms()
-    places = {source: at for at, source in enumerate(titles)}
-    vocabulary: defaultdict[str, int] = defaultdict(count().__next__)
+    statistics = manifest.term_statistics()
+    carried: Rows = np.zeros(0, np.intp)
+    if before is not None:
+        carried = np.sort(before.rows(sorted(manifest.passage_ids())))
+        if len(before) - len(carried) > statistics.passages:
+            before, carried = None, carried[:0]
+    rows = 0 if before is None else len(before)
+    there = np.zeros(rows, np.bool_)
+    there[carried] = True
+    last = -1
+    sources: list[str] = []
+    starts = [0]
+    if before is not None:
+        for name in _SHARED:
+            _link(before.path / name, path / name)
+        last = int(before.numbers_of(carried).max(initial=-1))
+        sources = list(before.sources)
+        starts = [before.sentence_count]
+    places = {source: at for at, source in enumerate(dict.fromkeys([*sources, *titles]))}
+    words = _Words()
     numbers, documents, ordinals, lengths = array("q"), array("i"), array("i"), array("i")
-    sentence_starts = array("q", [0])
     ids = bytearray()
-    blocks: list[_Pairs] = []
-    words, holders = array("I"), array("I")
-    dimensions = 1
-    with (path / "vectors").open("wb") as vectors, (path / "sentences").open("wb") as sentences:
-        for number, id_, source, ordinal, own, vector, of_sentences in manifest.for_columns():
+    dimensions = before.dimensions if before is not None else 1
+    with (path / "vectors").open("ab") as vectors, (path / "sentences").open("ab") as sentences:
+        for number, id_, source, ordinal, own, vector, of_sentences in manifest.for_columns(last):
             dimensions = len(vector) // 4
             here = own.split()
-            words.extend(map(vocabulary.__getitem__, here))
-            words.extend(map(vocabulary.__getitem__, titles[source]))
-            holders.extend([len(numbers)] * (len(here) + len(titles[source])))
+            words.add(rows + len(numbers), here + titles[source])
             numbers.append(number)
             documents.append(places[source])
             ordinals.append(ordinal)
             lengths.append(len(here))
-            sentence_starts.append(sentence_starts[-1] + len(of_sentences) // (2 * dimensions))
+            starts.append(starts[-1] + len(of_sentences) // (2 * dimensions))
             ids += id_.encode()
             vectors.write(vector)
             sentences.write(of_sentences)
-            if len(numbers) % _BLOCK == 0:
-                blocks.append(_Pairs.counted(words, holders))
-                words, holders = array("I"), array("I")
-        blocks.append(_Pairs.counted(words, holders))
-    words, holders = array("I"), array("I")
-    for at, title in enumerate(titles.values()):
-        words.extend(map(vocabulary.__getitem__, title))
-        holders.extend([at] * len(title))
-    hashes = np.array([_hash(term) for term in vocabulary], "<u8")
-    order = np.argsort(hashes)
-    place_of = np.empty(len(order), np.int64)
-    place_of[order] = np.arange(len(order))
+    if before is not None and len(carried) + len(numbers) != statistics.passages:
+        for name in _SHARED:
+            (path / name).unlink()
+        _write(path, generation, manifest, None)
+        return
+    of_titles = _Words()
+    title_lengths = np.zeros(len(places), "<i4")
+    for source, at in places.items():
+        of_titles.add(at, titles.get(source, []))
+        title_lengths[at] = len(titles.get(source, []))
     columns: dict[str, NDArray[Any]] = {
         "numbers": np.array(numbers, "<i8"),
         "ids": np.frombuffer(bytes(ids), "S32"),
         "documents": np.array(documents, "<i4"),
         "ordinals": np.array(ordinals, "<i4"),
-        "order": np.argsort(np.frombuffer(bytes(ids), "S32")).astype("<i4"),
-        "sentence_starts": np.array(sentence_starts, "<i8"),
         "lengths": np.array(lengths, "<i4"),
-        "title_lengths": np.array([len(title) for title in titles.values()], "<i4"),
-        "hashes": hashes[order],
-        **_Pairs.joined(blocks).columns("", place_of),
-        **_Pairs.counted(words, holders).columns("title_", place_of),
+        "sentence_starts": np.array(starts, "<i8"),
     }
-    for name, column in columns.items():
+    postings = words.postings()
+    if before is not None:
+        columns = before.followed_by(columns, there)
+        postings = before.postings_of(there).joined(postings)
+    columns["title_lengths"] = title_lengths
+    for name, column in {**columns, **postings.files(""), **of_titles.postings().files("title_")}.items():
         column.tofile(path / name)
-    statistics = manifest.term_statistics()
     about = {
         "generation": generation,
         "dimensions": dimensions,
         "statistics": [statistics.passages, statistics.mean_terms, statistics.mean_window],
-        "sources": list(titles),
+        "sources": list(places),
     }
     (path / "about.json").write_text(json.dumps(about), encoding="utf-8")
     for file in path.iterdir():
@@ -370,38 +495,9 @@ def _write(path: Path, generation: int, manifest: Manifest) -> None:
             os.fsync(written.fileno())
 
 
-class _Pairs:
-    """Pairs of a term and what holds it, with how often; by term, then by holder."""
-
-    def __init__(self, terms: NDArray[Any], holders: NDArray[Any], counts: NDArray[Any]) -> None:
-        self._terms, self._holders, self._counts = terms, holders, counts
-
-    @classmethod
-    def counted(cls, words: array[int], holders: array[int]) -> _Pairs:
-        """Of words one after another, each with what holds it."""
-        both = np.array(words, np.uint64) << np.uint64(32) | np.array(holders, np.uint64)
-        pairs, counts = np.unique(both, return_counts=True)
-        return cls((pairs >> np.uint64(32)).astype("<i4"), pairs.astype(np.uint32).astype("<i4"), counts.astype("<i4"))
-
-    @classmethod
-    def joined(cls, blocks: Sequence[_Pairs]) -> _Pairs:
-        """Of blocks whose holders rise from one to the next."""
-        terms = np.concatenate([block._terms for block in blocks])
-        order = np.argsort(terms, kind="stable")
-        return cls(
-            terms[order],
-            np.concatenate([block._holders for block in blocks])[order],
-            np.concatenate([block._counts for block in blocks])[order],
-        )
-
-    def columns(self, prefix: str, place_of: NDArray[np.int64]) -> Mapping[str, NDArray[Any]]:
-        """The three columns, the terms by their places."""
-        places = place_of[self._terms]
-        order = np.argsort(places, kind="stable")
-        starts = np.zeros(len(place_of) + 1, "<i8")
-        np.cumsum(np.bincount(places, minlength=len(place_of)), out=starts[1:])
-        return {
-            f"{prefix}starts": starts,
-            f"{prefix}holders": self._holders[order],
-            f"{prefix}counts": self._counts[order],
-        }
+def _link(file: Path, target: Path) -> None:
+    """Have the file under another name as well; a copy of it where the disk knows no links."""
+    try:
+        os.link(file, target)
+    except OSError:
+        shutil.copyfile(file, target)

@@ -114,7 +114,7 @@ class Finder:
         lexical += _WINDOW * _saturated(idfs, window, window_length, columns.statistics.mean_window, _B_WINDOW)
         scores = np.round(scores + lexical / (idfs.sum() or 1.0), _DIGITS)
         best = columns.ranked(rows, scores)[:limit]
-        passages = self._manifest.passages_numbered(columns.numbers(rows[best]))
+        passages = self._manifest.passages_numbered(columns.numbers_of(rows[best]).tolist())
         return tuple(
             Hit(passage, float(scores[at]), tuple(of_sentences[borders[at] : borders[at + 1]].tolist()))
             for at, passage in zip(best, passages, strict=True)
@@ -127,7 +127,7 @@ class Finder:
             return columns.rows(self._store.nearest(vector, CANDIDATES))
         inside = columns.inside(scope)
         if inside > FEW_IN_COLUMNS:
-            for limit in _wider(len(columns), inside):
+            for limit in _wider(columns.statistics.passages, inside):
                 found = columns.those_in(scope, columns.rows(self._store.nearest(vector, limit)))
                 if len(found) >= CANDIDATES:
                     return found[:CANDIDATES]

@@ -560,13 +560,14 @@ class Manifest:
         """The terms of every document's title, by source."""
         return {source: held.split() for source, held in self._rows("SELECT source, title_terms FROM documents")}
 
-    def for_columns(self) -> Iterator[tuple[int, str, str, int, str, bytes, bytes]]:
-        """Of every passage, by number: number, id, source, ordinal, its terms without its title's, its embedding
-        (float32) and those of its sentences (float16)."""
+    def for_columns(self, after: int) -> Iterator[tuple[int, str, str, int, str, bytes, bytes]]:
+        """Of every passage with a higher number, by number: number, id, source, ordinal, its terms without its title's,
+        its embedding (float32) and those of its sentences (float16)."""
         with self._connected() as connection:
             yield from connection.execute(
                 "SELECT p.number, p.id, p.source, p.ordinal, v.terms, v.vector, v.sentences"
-                " FROM passages p JOIN vectors v ON v.key = p.vector ORDER BY p.number"
+                " FROM passages p JOIN vectors v ON v.key = p.vector WHERE p.number > ? ORDER BY p.number",
+                (after,),
             )
 
     def sources_in(self, scope: Scope) -> list[str]:

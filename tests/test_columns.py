@@ -85,6 +85,73 @@ def test_what_is_found_in_columns_is_what_the_tables_give(
             assert one.similarities == pytest.approx(other.similarities, abs=1e-5)
 
 
+def test_columns_made_after_each_of_many_changes_are_those_of_a_clean_build(
+    index: FolderIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are added, edited, renamed and deleted; the vectors of what stays are never written again, and rows of what
+    went are dropped once they are half of all."""
+    monkeypatch.setattr(finding, "CANDIDATES", 20)
+    chance = random.Random(3)
+    vectors = {vectors_of(index).stat().st_ino}
+    for step in range(24):
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        for path in chance.sample(files, k=min(len(files), 1 + step // 6)):
+            match step % 4:
+                case 0:
+                    path.write_text(f"{path.read_text(encoding='utf-8')} Added {' '.join(chance.choices(WORDS, k=9))}.")
+                case 1:
+                    path.with_name(f"new-{step}-{path.name}").write_text(
+                        f"# {WORDS[step % 9]}\n\nThe {WORDS[2]} {step}."
+                    )
+                case 2:
+                    path.rename(path.with_name(f"moved-{path.name}"))
+                case 3:
+                    path.unlink()
+        synced(index)
+        made = current(index)
+        assert made is not None
+        passages = sum(file.passages for file in index.files())
+        assert made.statistics.passages == passages
+        assert passages <= len(made) <= 2 * passages
+        vectors.add(vectors_of(index).stat().st_ino)
+        for _ in range(4):
+            question = " ".join(chance.choices(WORDS, k=chance.randint(1, 5)))
+            here = found(index, question)
+            with monkeypatch.context() as without:
+                without.setattr(KeptColumns, "of", lambda *_: None)
+                assert found(index, question) == here
+        if step == 12:
+            assert len(vectors) == 1
+    assert len(vectors) <= 3
+
+
+def test_an_edit_writes_the_vectors_of_what_it_changed_and_no_others(index: FolderIndex, folder: Path) -> None:
+    before = vectors_of(index).stat()
+    (folder / "copy.md").write_text("The zanzibar ferry left at noon.", encoding="utf-8")
+    synced(index)
+    after = vectors_of(index).stat()
+    assert after.st_ino == before.st_ino
+    assert after.st_size - before.st_size == 4 * HashEmbedder().dimensions
+
+
+def test_where_the_disk_knows_no_links_the_vectors_are_copied(
+    index: FolderIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", refused)
+    (folder / "copy.md").write_text("The zanzibar ferry left at noon.", encoding="utf-8")
+    synced(index)
+    assert current(index) is not None
+    assert found(index, "zanzibar ferry")[0][0].source == "copy.md"
+
+
+def vectors_of(index: FolderIndex) -> Path:
+    (kept,) = index.manifest.path.parent.glob("columns-*")
+    return kept / "vectors"
+
+
 def test_wide_scopes_are_sieved_out_of_what_chroma_finds(index: FolderIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finding, "CANDIDATES", 20)
     asked = (WORDS[3], Scope.of(["reports"]))
