@@ -553,7 +553,7 @@ def test_a_port_that_is_taken_is_said_before_anything_starts() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(FootnoteError, match=f"Port {port} cannot be used"):
-            launch.run(Path("."), port, open_browser=False)
+            launch.run(Path("."), launch.ADDRESS, port, open_browser=False)
 
 
 # Who is let in
