@@ -196,7 +196,7 @@ def _is_safe(address: str) -> bool:
         _ = parts.port  # which raises where it is none
     except ValueError:
         return False
-    if not parts.hostname or parts.username or parts.password:
+    if not parts.hostname or "*" in parts.hostname or parts.username or parts.password:
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
 

@@ -39,8 +39,9 @@ from assistant.types import (
 from assistant.window_key import FILE, fits, window_key
 from index.types import SyncPlan
 from ui import launch, view
-from ui.desk import STOPPED, TOO_EARLY, Desk, Writing
 from ui.markup import label, plain
+from ui.notebook import STOPPED, TOO_EARLY, Notebook, Writing
+from ui.room import Room
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 NASTY = [
@@ -275,15 +276,15 @@ class Gated:
         yield replace(first, sentences=(*first.sentences, Sentence("Second.", (), Support.QUOTED)), complete=True)
 
 
-def begun(library: Any) -> tuple[Desk, str, Writing]:
-    desk = Desk(library)
+def begun(library: Any) -> tuple[Notebook, str, Writing]:
+    notebook = Room(library).notebook()
     conversation = library.history.start()
     turn = library.history.add_question(conversation, "q")
-    desk.write(conversation, turn, "q")
-    writing = desk.writing(turn)
+    notebook.write(conversation, turn, "q")
+    writing = notebook.writing(turn)
     assert writing is not None
     assert library.reached.wait(10)
-    return desk, conversation, writing
+    return notebook, conversation, writing
 
 
 def until(condition: Callable[[], bool], seconds: float = 10) -> None:
@@ -328,8 +329,8 @@ def test_an_answer_that_fails_keeps_what_came_and_says_why_in_a_sentence(
 
 def test_a_new_question_stops_the_answer_still_being_written_before_it(tmp_path: Path) -> None:
     library = Gated(tmp_path)
-    desk, conversation, writing = begun(library)
-    desk.write(conversation, library.history.add_question(conversation, "r"), "r")
+    notebook, conversation, writing = begun(library)
+    notebook.write(conversation, library.history.add_question(conversation, "r"), "r")
     assert writing.done
     library.gate.set()
     until(lambda: all(t.answer is not None for t in library.history.turns(conversation)))
@@ -357,18 +358,19 @@ def untended(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def desk(folder: Path) -> Iterator[Desk]:
-    desk = Desk(Library.open(folder, Settings.read()))
-    until(lambda: not desk.sync.running, 60)
-    yield desk
-    desk.close()
+def room(folder: Path) -> Iterator[Room]:
+    room = Room(Library.open(folder, Settings.read()))
+    until(lambda: not room.sync.running, 60)
+    yield room
+    room.close()
 
 
-def answered(desk: Desk, question: str) -> Answer:
-    conversation = desk.library.history.start()
-    turn = desk.library.history.add_question(conversation, question)
-    desk.write(conversation, turn, question)
-    writing = desk.writing(turn)
+def answered(room: Room, question: str) -> Answer:
+    notebook = room.notebook()
+    conversation = notebook.history.start()
+    turn = notebook.history.add_question(conversation, question)
+    notebook.write(conversation, turn, question)
+    writing = notebook.writing(turn)
     assert writing is not None
     until(lambda: writing.done, 60)
     return writing.answer
@@ -376,24 +378,24 @@ def answered(desk: Desk, question: str) -> Answer:
 
 @pytest.mark.parametrize("change", ["edit", "remove"])
 def test_no_answer_rests_on_words_that_left_the_folder_before_it_was_asked(
-    folder: Path, untended: None, desk: Desk, change: str
+    folder: Path, untended: None, room: Room, change: str
 ) -> None:
-    assert answered(desk, "What did Sherman say about troop levels?").found
+    assert answered(room, "What did Sherman say about troop levels?").found
     (file,) = folder.iterdir()
     if change == "edit":
         file.write_text("The zebra crossing is painted white.")
     else:
         file.unlink()
-    answer = answered(desk, "What did Sherman say about troop levels?")
+    answer = answered(room, "What did Sherman say about troop levels?")
     assert "troop levels" not in answer.text
     assert not any("troop levels" in citation.quote for citation in (*answer.citations, *answer.closest))
 
 
-def test_a_file_added_while_the_window_is_open_can_soon_be_asked(folder: Path, desk: Desk) -> None:
+def test_a_file_added_while_the_window_is_open_can_soon_be_asked(folder: Path, room: Room) -> None:
     (folder / "zebra.txt").write_text("The zebra crossing is painted white.")
-    until(lambda: any(file.source == "zebra.txt" for file in desk.library.files()), 30)
-    until(lambda: not desk.sync.running, 60)
-    assert "painted white" in answered(desk, "How is the zebra crossing painted?").text
+    until(lambda: any(file.source == "zebra.txt" for file in room.library.files()), 30)
+    until(lambda: not room.sync.running, 60)
+    assert "painted white" in answered(room, "How is the zebra crossing painted?").text
 
 
 def test_an_answer_not_found_while_documents_are_still_unread_says_so(tmp_path: Path) -> None:
@@ -404,7 +406,7 @@ def test_an_answer_not_found_while_documents_are_still_unread_says_so(tmp_path: 
     conversation = library.history.start()
     turn = library.history.add_question(conversation, "q")
     for all_read, notice in ((False, TOO_EARLY), (True, "")):
-        writing = Writing(library, turn, "q", (), EVERYTHING, lambda all_read=all_read: all_read)  # type: ignore[arg-type]
+        writing = Writing(library, library.history, turn, "q", (), EVERYTHING, lambda all_read=all_read: all_read)  # type: ignore[arg-type]
         until(lambda writing=writing: writing.done)
         assert (writing.answer.found, writing.answer.notice) == (False, notice)
 
