@@ -115,8 +115,15 @@ def shared_models() -> Path:
     return models
 
 
-def serving(base: Path, folder: Path, endpoint: str = "", settings: Mapping[str, str] = MappingProxyType({})) -> Window:
-    """The window on a folder as it is; its data lies in `base`, and `settings` are further variables."""
+def serving(
+    base: Path,
+    folder: Path,
+    endpoint: str = "",
+    settings: Mapping[str, str] = MappingProxyType({}),
+    port: int | None = None,
+) -> Window:
+    """The window on a folder as it is; its data lies in `base`, and `settings` are further variables. Without a port it
+    takes a free one."""
     (base / "data").mkdir(exist_ok=True)
     (base / "data" / "models").symlink_to(shared_models())
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "FOOTNOTE_", "STREAMLIT_"))}
@@ -124,7 +131,7 @@ def serving(base: Path, folder: Path, endpoint: str = "", settings: Mapping[str,
     environment |= settings
     (base / "data").mkdir(exist_ok=True)
     (base / "data" / "window-key").write_text(KEY)
-    window = Window(folder, base / "data", free_port(), environment)
+    window = Window(folder, base / "data", port or free_port(), environment)
     window.start()
     return window
 
