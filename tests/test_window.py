@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from streamlit.testing.v1 import AppTest
 
-from assistant.errors import EndpointUnreachable, FootnoteError
+from assistant.errors import EndpointUnreachable, FootnoteError, NotAllowed
 from assistant.history import History, Turn
 from assistant.library import Library
 from assistant.settings import Settings
@@ -39,9 +39,11 @@ from assistant.types import (
 from assistant.window_key import FILE, fits, window_key
 from index.types import SyncPlan
 from ui import launch, view
+from ui.desk import Desk
 from ui.markup import label, plain
 from ui.notebook import STOPPED, TOO_EARLY, Notebook, Writing
 from ui.room import Room
+from ui.visit import Visit
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 NASTY = [
@@ -335,6 +337,77 @@ def test_a_new_question_stops_the_answer_still_being_written_before_it(tmp_path:
     library.gate.set()
     until(lambda: all(t.answer is not None for t in library.history.turns(conversation)))
     assert [t.answer.text for t in library.history.turns(conversation) if t.answer] == ["First.", "First. Second."]
+
+
+class Shared(Gated):
+    """The same library, with the conversations of two people."""
+
+    def history_of(self, person: str) -> History:
+        return History(self.folder / person / "history.sqlite")
+
+
+def test_two_people_whose_turns_have_one_number_are_answered_at_once_and_each_their_own(tmp_path: Path) -> None:
+    library = Shared(tmp_path)
+    room = Room(library)  # type: ignore[arg-type]
+    notebooks = [room.notebook(person) for person in ("ann", "ben")]
+    assert room.notebook("ann") is notebooks[0]
+    turns = []
+    for notebook, question in zip(notebooks, ("Ann asks", "Ben asks"), strict=True):
+        conversation = notebook.history.start()
+        turns.append(notebook.history.add_question(conversation, question))
+        notebook.write(conversation, turns[-1], question)
+    assert turns == [1, 1]
+    writings = [notebook.writing(1) for notebook in notebooks]
+    until(lambda: all(writing and writing.answer.sentences for writing in writings))
+    assert [writing.answer.question for writing in writings if writing and not writing.done] == ["Ann asks", "Ben asks"]
+    assert writings[0]
+    writings[0].stop()
+    library.gate.set()
+    until(lambda: all(writing and writing.saved for writing in writings))
+    kept = [notebook.history.turns(notebook.history.conversations()[0].id)[0].answer for notebook in notebooks]
+    assert [(answer.question, answer.text) for answer in kept if answer] == [
+        ("Ann asks", "First."),
+        ("Ben asks", "First. Second."),
+    ]
+    assert library.history.conversations() == ()
+
+
+def test_who_may_not_edit_can_ask_and_change_neither_documents_nor_settings(tmp_path: Path) -> None:
+    library = Gated(tmp_path)
+    room = Room(library)  # type: ignore[arg-type]
+    desk = Desk(room, room.notebook(), Visit(may_edit=False, sign_in="reader"))
+    for change in (lambda: desk.shelf, lambda: desk.preferences, desk.forget_gone):
+        with pytest.raises(NotAllowed, match="Ask whoever runs Footnote"):
+            change()
+    turn = desk.history.add_question(conversation := desk.history.start(), "q")
+    desk.write(conversation, turn, "q")
+    assert desk.writing(turn)
+    desk.stop(turn)
+    assert desk.history.turns(conversation)[0].answer
+
+
+def test_a_desk_gives_nothing_more_once_its_person_signed_out_in_whatever_tab(tmp_path: Path) -> None:
+    library = Gated(tmp_path)
+    room = Room(library)  # type: ignore[arg-type]
+    here, there, later = (Desk(room, room.notebook(), Visit(sign_in=of)) for of in ("first", "first", "second"))
+    assert there.history.conversations() == ()
+    here.visit.end()
+    uses: list[Callable[[], object]] = [
+        lambda: there.room,
+        lambda: there.library,
+        lambda: there.history,
+        lambda: there.shelf,
+        lambda: there.preferences,
+        there.start_sync,
+        there.forget_gone,
+        lambda: there.write("c", 1, "q"),
+        lambda: there.writing(1),
+        lambda: there.stop(1),
+    ]
+    for use in uses:
+        with pytest.raises(NotAllowed, match="Sign in again"):
+            use()
+    assert later.history.conversations() == ()
 
 
 # The folder is the truth, on the real library

@@ -66,7 +66,8 @@ def draw(desk: Desk) -> None:
     turns = desk.history.turns(conversation) if conversation else ()
     with st.sidebar:
         st.markdown("# Footnote")
-        st.caption(label(str(desk.library.folder)))
+        # Where the folder lies on that machine is no matter of those who sign in.
+        st.caption(label(str(desk.library.folder) if desk.visit.person is None else desk.library.folder.name))
         draw_person(desk.visit)
         draw_conversations(desk, conversation)
         draw_ways()

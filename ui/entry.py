@@ -91,7 +91,7 @@ def draw_refusal(visit: Visit, person: Person) -> None:
 def draw_person(visit: Visit) -> None:
     """Who is signed in, and the way out; nothing where nobody signs in."""
     if visit.person is not None:
-        with st.container(key="person", horizontal=True, vertical_alignment="center"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(label(visit.person.name))
             st.button("Sign out", key="sign-out", type="tertiary", on_click=sign_out, args=(visit,))
 
