@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from assistant.cli import app
 from assistant.errors import FootnoteError, LoginUnusable
 from assistant.history import History
+from assistant.library import Library
 from assistant.login import Login, Person
 from assistant.settings import Settings
 from ui import launch
@@ -245,8 +251,6 @@ def test_the_setting_is_a_path_made_absolute_and_unset_means_no_login(
 
 
 def test_the_histories_of_two_people_are_two_files_that_only_the_owner_of_the_folder_reads(tmp_path: Path) -> None:
-    from assistant.library import Library
-
     (tmp_path / "folder").mkdir()
     library = Library.open(tmp_path / "folder", Settings(FOOTNOTE_DATA_DIR=tmp_path / "data"))
     try:
@@ -267,3 +271,43 @@ def test_the_histories_of_two_people_are_two_files_that_only_the_owner_of_the_fo
         assert History(ben.path).conversations() == ()
     finally:
         library.close()
+
+
+def test_a_login_file_that_cannot_be_used_is_told_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOOTNOTE_LOGIN", "")  # put back when the test ends, for the command sets it
+    run = CliRunner().invoke(app, ["chat", str(tmp_path), "--no-browser", "--login", str(tmp_path / "none.toml")])
+    assert run.exit_code == 1
+    assert "none.toml cannot be read" in run.output
+
+
+SETTINGS_SEEN = """
+import json, os, sys
+from streamlit import config
+from streamlit.web import cli
+from streamlit.web.server import server_util
+
+def seen(*_):  # in place of the server, once Streamlit has read its settings
+    server_util.get_cookie_secret()  # reads the secrets, as a server does
+    print(json.dumps([config.get_option("server.trustedUserHeaders"), os.environ.get("OPENAI_BASE_URL")]))
+
+cli.bootstrap.run = seen
+cli.main(["run", *sys.argv[1:]], standalone_mode=False)
+"""
+
+
+@pytest.mark.parametrize(("ours", "seen"), [(True, [{}, None]), (False, [{"X-Who": "sub"}, "http://evil.example"])])
+def test_files_where_one_stands_say_neither_who_somebody_is_nor_where_questions_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ours: bool, seen: list[object]
+) -> None:
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "config.toml").write_text('[server.trustedUserHeaders]\n"X-Who" = "sub"\n')
+    (tmp_path / ".streamlit" / "secrets.toml").write_text('OPENAI_BASE_URL = "http://evil.example"\n')
+    monkeypatch.delenv("FOOTNOTE_LOGIN", raising=False)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    monkeypatch.setenv("FOOTNOTE_DATA_DIR", str(tmp_path / "data"))
+    flags = started(monkeypatch, launch.ADDRESS, None)[1:] if ours else [str(launch.APP)]
+    command = [sys.executable, "-c", SETTINGS_SEEN, *flags]
+    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert json.loads(printed.splitlines()[-1]) == seen
