@@ -3,14 +3,14 @@ what."""
 
 from __future__ import annotations
 
-import http.client
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from oidc_provider_mock import User, run_server_in_thread
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from window_server import Window, ask, free_port, ready, serving, until
+from window_server import Window, ask, free_port, handshake, ready, serving, until
 
 FERRY = "The ferry to Ostwick leaves at seven in the morning."
 BRIDGE = "The bridge over the Elda is 398 metres long."
@@ -31,32 +31,38 @@ USERS = (
 ANN, BEN, STRANGER, UNVERIFIED, NAMED_LIKE_ANN = (user.sub for user in USERS)
 
 
+def login_file(base: Path, window: str, provider: str) -> Path:
+    """The login file of a window at an address; Ann may edit, and Ben may come in."""
+    file = base / "login.toml"
+    file.write_text(
+        f"""
+        [auth]
+        redirect_uri = "{window}/oauth2callback"
+        cookie_secret = "{COOKIE_SECRET}"
+        client_id = "footnote"
+        client_secret = "{CLIENT_SECRET}"
+        server_metadata_url = "{provider}/.well-known/openid-configuration"
+
+        [footnote]
+        people = ["ann@example.org", "ben@example.org"]
+        editors = ["ann@example.org"]
+        """
+    )
+    file.chmod(0o600)
+    return file
+
+
 @pytest.fixture(scope="module")
 def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
-    """The window of a team: Ann may edit, and Ben may come in."""
+    """The window of a team of two."""
     base = tmp_path_factory.mktemp("team")
     folder = base / "harbour-papers"
     folder.mkdir()
     (folder / "ferry.txt").write_text(FERRY)
     (folder / "bridge.txt").write_text(BRIDGE)
     port = free_port()
-    login = base / "login.toml"
     with run_server_in_thread(user_claims=USERS, require_nonce=True) as provider:
-        login.write_text(
-            f"""
-            [auth]
-            redirect_uri = "http://127.0.0.1:{port}/oauth2callback"
-            cookie_secret = "{COOKIE_SECRET}"
-            client_id = "footnote"
-            client_secret = "{CLIENT_SECRET}"
-            server_metadata_url = "http://localhost:{provider.server_port}/.well-known/openid-configuration"
-
-            [footnote]
-            people = ["ann@example.org", "ben@example.org"]
-            editors = ["ann@example.org"]
-            """
-        )
-        login.chmod(0o600)
+        login = login_file(base, f"http://127.0.0.1:{port}", f"http://localhost:{provider.server_port}")
         window = serving(base, folder, settings={"FOOTNOTE_LOGIN": str(login)}, port=port)
         yield window
         code, output = window.stop()
@@ -92,7 +98,8 @@ def signing_in(context: BrowserContext, window: Window, subject: str) -> Page:
 
 def signed_in(context: BrowserContext, window: Window, subject: str) -> Page:
     page = signing_in(context, window, subject)
-    ready(page, window.url, 2)
+    expect(page.get_by_text("Can be asked (2)")).to_be_visible(timeout=120_000)
+    expect(page.get_by_role("button", name="Reindex")).to_be_enabled()
     return page
 
 
@@ -254,19 +261,19 @@ def test_only_an_editor_can_change_settings_and_documents(
 def test_a_page_of_another_site_cannot_talk_to_the_window_of_a_team(
     window: Window, host: str, origin: str, status: int
 ) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", window.port, timeout=10)
-    connection.putrequest("GET", "/_stcore/stream", skip_host=True)
-    headers = {
-        "Host": f"{host}:{window.port}",
-        "Origin": origin or f"http://{host}:{window.port}",
-        "Connection": "Upgrade",
-        "Upgrade": "websocket",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
-        "Sec-WebSocket-Protocol": "streamlit",
-    }
-    for name, value in headers.items():
-        connection.putheader(name, value)
-    connection.endheaders()
-    assert connection.getresponse().status == status
-    connection.close()
+    name = f"{host}:{window.port}"
+    assert handshake(window, name, origin or f"http://{name}") == status
+
+
+def test_behind_a_proxy_the_window_is_reached_by_its_public_address_and_from_no_other(tmp_path: Path) -> None:
+    (tmp_path / "papers").mkdir()
+    login = login_file(tmp_path, "https://footnote.example.org", "https://accounts.example.org")
+    window = serving(tmp_path, tmp_path / "papers", settings={"FOOTNOTE_LOGIN": str(login)})
+    own, handed_on = "footnote.example.org", f"127.0.0.1:{window.port}"
+    try:
+        for host in (own, handed_on):  # a proxy may hand on the name that was asked for, or ask under its own
+            assert handshake(window, host, "https://footnote.example.org") == 101
+            assert handshake(window, host, "https://evil.example") == 403
+        assert handshake(window, "evil.example", "https://footnote.example.org") == 403
+    finally:
+        window.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import http.client
 import os
 import shutil
 import signal
@@ -151,6 +152,28 @@ def ready(page: Page, address: str, documents: int) -> None:
     page.goto(address)
     expect(page.get_by_text(f"Can be asked ({documents})")).to_be_visible(timeout=120_000)
     expect(page.get_by_role("button", name="Reindex")).to_be_enabled()
+
+
+def handshake(window: Window, host: str, origin: str) -> int:
+    """The status that a page of `origin` gets when it asks for the window's WebSocket under the name `host`."""
+    connection = http.client.HTTPConnection("127.0.0.1", window.port, timeout=10)
+    connection.putrequest("GET", "/_stcore/stream", skip_host=True)
+    headers = {
+        "Host": host,
+        "Origin": origin,
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "Sec-WebSocket-Protocol": "streamlit",
+    }
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    try:
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 def focused(page: Page) -> str:

@@ -14,6 +14,7 @@ from assistant.errors import FootnoteError
 from assistant.gate import is_loopback
 from assistant.login import Login
 from assistant.settings import Settings
+from assistant.shelf import MOST_BYTES
 from assistant.window_key import window_key
 from ui.visit import login_of
 
@@ -32,6 +33,7 @@ _SETTINGS = {
     "server.enableXsrfProtection": "true",
     # Who somebody is says the provider alone.
     "server.trustedUserHeaders": "{}",
+    "server.maxUploadSize": str(MOST_BYTES // 2**20),
     "server.fileWatcherType": "none",
     "server.showEmailPrompt": "false",
     "browser.gatherUsageStats": "false",
