@@ -100,18 +100,31 @@ def chat(
         int | None, typer.Option(help="The port to serve on. Default: the first free one from 8501.")
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open the browser.")] = True,
+    host: Annotated[str, typer.Option(help="The address to listen on; one that others reach needs a login file.")] = (
+        "127.0.0.1"
+    ),
+    login: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="For a team: the TOML file that says with which OpenID provider people sign in, and who may come in. "
+            "Default: FOOTNOTE_LOGIN, else nobody signs in.",
+        ),
+    ] = None,
     chroma_url: ChromaOption = None,
 ) -> None:
     """Open the chat window (what 'footnote' alone does)."""
     with _told():
         from index.scanning import existing_folder
 
+        if login is not None:
+            os.environ["FOOTNOTE_LOGIN"] = str(login)  # where the window reads it too
         _settings(chroma_url)
         # Looked at here, since the window's own process could only show it in a browser.
         chosen = existing_folder(_folder(folder))
         from ui.launch import run
 
-        run(chosen, port, browser)
+        run(chosen, host, port, browser)
 
 
 @app.command()
@@ -206,7 +219,7 @@ def doctor(folder: FolderArgument = None, chroma_url: ChromaOption = None) -> No
         files = library.files()
         indexed = sum(file.state is State.INDEXED for file in files)
         passages = sum(file.passages for file in files)
-        conversations = len(library.history.conversations())
+        conversations = library.count_conversations()
         typer.echo(
             f"{'Mended' if found else 'All is well'}: {indexed} documents in {passages} passages, "
             f"{conversations} conversations."

@@ -4,6 +4,8 @@ FootnoteError
 ├── QuestionsUnusable        a file of questions, or of an earlier evaluation, cannot be read as such
 ├── NameTaken                a file of that name is in the folder already
 ├── HistoryUnusable          the stored conversations can be neither read nor written
+├── LoginUnusable            the login file cannot be read, or does not hold what it should
+├── NotAllowed               who asks for it may not do this, or is not signed in any more
 └── EndpointError            the chat endpoint gave no answer
     ├── EndpointUnreachable  nothing answers at the address
     ├── EndpointRefused      401 or 403: the key is wrong or may not do this
@@ -21,6 +23,14 @@ from index.errors import FootnoteError as FootnoteError  # offered to the window
 
 class HistoryUnusable(FootnoteError):
     """The file with the conversations can be neither read nor written, or is of a newer version."""
+
+
+class LoginUnusable(FootnoteError):
+    """The login file is not there, is open to others, or does not hold what it should."""
+
+
+class NotAllowed(FootnoteError):
+    """The person may not do this, or is not signed in any more."""
 
 
 class NameTaken(FootnoteError):

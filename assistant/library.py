@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Generator, Iterator, Sequence, Set
+from contextlib import closing
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from threading import Event
 
 from assistant.answering import answer
-from assistant.errors import FootnoteError
+from assistant.errors import FootnoteError, HistoryUnusable
 from assistant.footnotes import cite
 from assistant.history import History, Turn
 from assistant.settings import Endpoint, Settings
@@ -86,8 +87,41 @@ class Library:
     def examine(self, on_progress: Callable[[Progress], None]) -> tuple[str, ...]:
         """Examine what is kept of the folder, conversations included, and mend it; sentences saying what was found and
         done. Raises IndexBusy, IndexDamaged, EmbeddingFailed."""
-        found = self._index.examine(on_progress)
-        return (*found, notice) if (notice := self.history.take_notice()) else found
+        found = [*self._index.examine(on_progress), self.history.take_notice()]
+        for person in self.people():
+            with closing(self.history_of(person)) as history:
+                found.append(history.take_notice())
+        return tuple(sentence for sentence in found if sentence)
+
+    def history_of(self, person: str) -> History:
+        """The conversations of one person of those who sign in (`Person.key`), in a file of their own, which is made at
+        first. Raises HistoryUnusable."""
+        place = self._people / person
+        try:
+            for made in (self._people, place):
+                made.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise HistoryUnusable(
+                f"The folder for conversations, {place}, cannot be made ({error.strerror}). Make {self.home} writable, "
+                "or choose another data folder."
+            ) from error
+        return History(place / "history.sqlite")
+
+    def people(self) -> tuple[str, ...]:
+        """Those who signed in and have conversations here, by `Person.key`."""
+        return tuple(sorted(place.parent.name for place in self._people.glob("*/history.sqlite")))
+
+    def count_conversations(self) -> int:
+        """The conversations of everybody. Raises HistoryUnusable."""
+        count = len(self.history.conversations())
+        for person in self.people():
+            with closing(self.history_of(person)) as history:
+                count += len(history.conversations())
+        return count
+
+    @property
+    def _people(self) -> Path:
+        return self.home / "people"
 
     def forget_gone(self) -> None:
         """Say that the documents a sync reported as `gone` were removed on purpose; the next sync drops what is kept."""

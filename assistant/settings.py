@@ -7,6 +7,8 @@
     FOOTNOTE_TIMEOUT     seconds without a byte from the endpoint after which it counts as gone
     FOOTNOTE_DATA_DIR    where indexes and conversations are kept
     FOOTNOTE_CHROMA_URL  address of a Chroma server (`chroma run`) for the index; unset, Chroma runs inside Footnote
+    FOOTNOTE_LOGIN       a TOML file with the OpenID provider that people sign in with (see assistant/login.py); unset,
+                         the window is one person's, on this machine
     FOOTNOTE_TOKEN       what clients of `footnote serve` must send; unset, it makes one up at each start
 
 With neither an address nor a key there is no endpoint, and nothing leaves this machine.
@@ -68,6 +70,7 @@ class Settings(BaseSettings):
 
     chroma_url: str = Field(default="", validation_alias="FOOTNOTE_CHROMA_URL")
     token: SecretStr = Field(default=SecretStr(""), validation_alias="FOOTNOTE_TOKEN")
+    login: Path | None = Field(default=None, validation_alias="FOOTNOTE_LOGIN")
 
     @classmethod
     def read(cls) -> Self:
@@ -138,11 +141,11 @@ class Settings(BaseSettings):
     def _trimmed(cls, value: str) -> str:
         return value.strip()
 
-    @field_validator("data_dir", mode="after")
+    @field_validator("data_dir", "login", mode="after")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
+    def _absolute(cls, value: Path | None) -> Path | None:
         # Made absolute once, so that a later change of the working directory does not move the index.
-        return value.expanduser().absolute()
+        return value.expanduser().absolute() if value else None
 
 
 def reasons(error: ValidationError) -> list[tuple[str, str]]:

@@ -5,7 +5,6 @@ Two stand-ins, for what real parts do not do on demand: a model that writes an a
 
 from __future__ import annotations
 
-import http.client
 import json
 import threading
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from window_server import KEY, KNOWN, SEEDS, Window, ask, focused, opened_on, ready, until
+from window_server import KEY, KNOWN, SEEDS, Window, ask, focused, handshake, opened_on, ready, until
 
 QUESTION = "What did Sherman say about troop levels?"
 WORDS = "We did not have discussions about American troop levels"
@@ -256,19 +255,5 @@ def test_the_canary_would_have_been_called_had_the_attack_been_markup(page: Page
     [("127.0.0.1", "", 101), ("evil.example", "", 403), ("127.0.0.1", "http://evil.example", 403)],
 )
 def test_a_page_of_another_site_cannot_talk_to_the_window(window: Window, host: str, origin: str, status: int) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", window.port, timeout=10)
-    connection.putrequest("GET", "/_stcore/stream", skip_host=True)
-    headers = {
-        "Host": f"{host}:{window.port}",
-        "Origin": origin or f"http://{host}:{window.port}",
-        "Connection": "Upgrade",
-        "Upgrade": "websocket",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
-        "Sec-WebSocket-Protocol": "streamlit",
-    }
-    for name, value in headers.items():
-        connection.putheader(name, value)
-    connection.endheaders()
-    assert connection.getresponse().status == status
-    connection.close()
+    name = f"{host}:{window.port}"
+    assert handshake(window, name, origin or f"http://{name}") == status

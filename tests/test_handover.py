@@ -16,24 +16,24 @@ from assistant.history import History
 from assistant.library import Library
 from index.errors import IndexBusy
 from index.folder import FolderIndex
-from ui.desk import Desk
+from ui.room import Room
 
 ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
-def desk(tmp_path: Path, data_dir: Path) -> Iterator[Desk]:
+def room(tmp_path: Path, data_dir: Path) -> Iterator[Room]:
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "a.txt").write_text("The bridge over the Elda is 412 metres long.")
     index = FolderIndex.open(folder, data_dir)
     library = Library(index, History(index.home / "history.sqlite"), None)
-    desk = Desk(library)
+    room = Room(library)
     deadline = time.monotonic() + 60
-    while desk.sync.report is None and time.monotonic() < deadline:
+    while room.sync.report is None and time.monotonic() < deadline:
         time.sleep(0.1)
-    yield desk
-    desk.close()
+    yield room
+    room.close()
     library.close()
 
 
@@ -43,27 +43,27 @@ def footnote(data_dir: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=120)
 
 
-def test_an_index_command_beside_an_open_window_is_done_by_the_window(desk: Desk, data_dir: Path) -> None:
-    (desk.library.folder / "b.txt").write_text("A ferry crosses the Orva.")
-    done = footnote(data_dir, "index", str(desk.library.folder))
+def test_an_index_command_beside_an_open_window_is_done_by_the_window(room: Room, data_dir: Path) -> None:
+    (room.library.folder / "b.txt").write_text("A ferry crosses the Orva.")
+    done = footnote(data_dir, "index", str(room.library.folder))
     assert done.returncode == 0, done.stderr
-    assert {file.source for file in desk.library.files()} == {"a.txt", "b.txt"}
+    assert {file.source for file in room.library.files()} == {"a.txt", "b.txt"}
 
 
-def test_a_question_beside_an_open_window_is_answered_the_same(desk: Desk, data_dir: Path) -> None:
+def test_a_question_beside_an_open_window_is_answered_the_same(room: Room, data_dir: Path) -> None:
     question = "How long is the bridge over the Elda?"
-    asked = footnote(data_dir, "ask", "-f", str(desk.library.folder), question)
+    asked = footnote(data_dir, "ask", "-f", str(room.library.folder), question)
     assert asked.returncode == 0, asked.stderr
-    *_, answer = desk.library.ask(question)
+    *_, answer = room.library.ask(question)
     assert answer.sentences[0].text in asked.stdout
 
 
-def test_a_small_change_is_answerable_within_five_seconds_of_its_end(desk: Desk) -> None:
-    (desk.library.folder / "a.txt").write_text("The bridge over the Elda is 398 metres long.")
+def test_a_small_change_is_answerable_within_five_seconds_of_its_end(room: Room) -> None:
+    (room.library.folder / "a.txt").write_text("The bridge over the Elda is 398 metres long.")
     changed = time.monotonic()
     document = None
     while time.monotonic() - changed < 5:
-        document = desk.library.document("a.txt")
+        document = room.library.document("a.txt")
         if document is not None and "398" in document.text:
             return
         time.sleep(0.1)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from streamlit.testing.v1 import AppTest
 
-from assistant.errors import EndpointUnreachable, FootnoteError
+from assistant.errors import EndpointUnreachable, FootnoteError, NotAllowed
 from assistant.history import History, Turn
 from assistant.library import Library
 from assistant.settings import Settings
@@ -39,8 +39,11 @@ from assistant.types import (
 from assistant.window_key import FILE, fits, window_key
 from index.types import SyncPlan
 from ui import launch, view
-from ui.desk import STOPPED, TOO_EARLY, Desk, Writing
+from ui.desk import Desk
 from ui.markup import label, plain
+from ui.notebook import STOPPED, TOO_EARLY, Notebook, Writing
+from ui.room import Room
+from ui.visit import Visit
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 NASTY = [
@@ -275,15 +278,15 @@ class Gated:
         yield replace(first, sentences=(*first.sentences, Sentence("Second.", (), Support.QUOTED)), complete=True)
 
 
-def begun(library: Any) -> tuple[Desk, str, Writing]:
-    desk = Desk(library)
+def begun(library: Any) -> tuple[Notebook, str, Writing]:
+    notebook = Room(library).notebook()
     conversation = library.history.start()
     turn = library.history.add_question(conversation, "q")
-    desk.write(conversation, turn, "q")
-    writing = desk.writing(turn)
+    notebook.write(conversation, turn, "q")
+    writing = notebook.writing(turn)
     assert writing is not None
     assert library.reached.wait(10)
-    return desk, conversation, writing
+    return notebook, conversation, writing
 
 
 def until(condition: Callable[[], bool], seconds: float = 10) -> None:
@@ -328,12 +331,83 @@ def test_an_answer_that_fails_keeps_what_came_and_says_why_in_a_sentence(
 
 def test_a_new_question_stops_the_answer_still_being_written_before_it(tmp_path: Path) -> None:
     library = Gated(tmp_path)
-    desk, conversation, writing = begun(library)
-    desk.write(conversation, library.history.add_question(conversation, "r"), "r")
+    notebook, conversation, writing = begun(library)
+    notebook.write(conversation, library.history.add_question(conversation, "r"), "r")
     assert writing.done
     library.gate.set()
     until(lambda: all(t.answer is not None for t in library.history.turns(conversation)))
     assert [t.answer.text for t in library.history.turns(conversation) if t.answer] == ["First.", "First. Second."]
+
+
+class Shared(Gated):
+    """The same library, with the conversations of two people."""
+
+    def history_of(self, person: str) -> History:
+        return History(self.folder / person / "history.sqlite")
+
+
+def test_two_people_whose_turns_have_one_number_are_answered_at_once_and_each_their_own(tmp_path: Path) -> None:
+    library = Shared(tmp_path)
+    room = Room(library)  # type: ignore[arg-type]
+    notebooks = [room.notebook(person) for person in ("ann", "ben")]
+    assert room.notebook("ann") is notebooks[0]
+    turns = []
+    for notebook, question in zip(notebooks, ("Ann asks", "Ben asks"), strict=True):
+        conversation = notebook.history.start()
+        turns.append(notebook.history.add_question(conversation, question))
+        notebook.write(conversation, turns[-1], question)
+    assert turns == [1, 1]
+    writings = [notebook.writing(1) for notebook in notebooks]
+    until(lambda: all(writing and writing.answer.sentences for writing in writings))
+    assert [writing.answer.question for writing in writings if writing and not writing.done] == ["Ann asks", "Ben asks"]
+    assert writings[0]
+    writings[0].stop()
+    library.gate.set()
+    until(lambda: all(writing and writing.saved for writing in writings))
+    kept = [notebook.history.turns(notebook.history.conversations()[0].id)[0].answer for notebook in notebooks]
+    assert [(answer.question, answer.text) for answer in kept if answer] == [
+        ("Ann asks", "First."),
+        ("Ben asks", "First. Second."),
+    ]
+    assert library.history.conversations() == ()
+
+
+def test_who_may_not_edit_can_ask_and_change_neither_documents_nor_settings(tmp_path: Path) -> None:
+    library = Gated(tmp_path)
+    room = Room(library)  # type: ignore[arg-type]
+    desk = Desk(room, room.notebook(), Visit(may_edit=False, sign_in="reader"))
+    for change in (lambda: desk.shelf, lambda: desk.preferences, desk.forget_gone):
+        with pytest.raises(NotAllowed, match="Ask whoever runs Footnote"):
+            change()
+    turn = desk.history.add_question(conversation := desk.history.start(), "q")
+    desk.write(conversation, turn, "q")
+    assert desk.writing(turn)
+    desk.stop(turn)
+    assert desk.history.turns(conversation)[0].answer
+
+
+def test_a_desk_gives_nothing_more_once_its_person_signed_out_in_whatever_tab(tmp_path: Path) -> None:
+    library = Gated(tmp_path)
+    room = Room(library)  # type: ignore[arg-type]
+    here, there, later = (Desk(room, room.notebook(), Visit(sign_in=of)) for of in ("first", "first", "second"))
+    assert there.history.conversations() == ()
+    here.visit.end()
+    uses: list[Callable[[], object]] = [
+        lambda: there.room,
+        lambda: there.library,
+        lambda: there.history,
+        lambda: there.shelf,
+        lambda: there.preferences,
+        there.start_sync,
+        there.forget_gone,
+        lambda: there.write("c", 1, "q"),
+        lambda: there.writing(1),
+        lambda: there.stop(1),
+    ]
+    for use in uses:
+        with pytest.raises(NotAllowed, match="Sign in again"):
+            use()
+    assert later.history.conversations() == ()
 
 
 # The folder is the truth, on the real library
@@ -357,18 +431,19 @@ def untended(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def desk(folder: Path) -> Iterator[Desk]:
-    desk = Desk(Library.open(folder, Settings.read()))
-    until(lambda: not desk.sync.running, 60)
-    yield desk
-    desk.close()
+def room(folder: Path) -> Iterator[Room]:
+    room = Room(Library.open(folder, Settings.read()))
+    until(lambda: not room.sync.running, 60)
+    yield room
+    room.close()
 
 
-def answered(desk: Desk, question: str) -> Answer:
-    conversation = desk.library.history.start()
-    turn = desk.library.history.add_question(conversation, question)
-    desk.write(conversation, turn, question)
-    writing = desk.writing(turn)
+def answered(room: Room, question: str) -> Answer:
+    notebook = room.notebook()
+    conversation = notebook.history.start()
+    turn = notebook.history.add_question(conversation, question)
+    notebook.write(conversation, turn, question)
+    writing = notebook.writing(turn)
     assert writing is not None
     until(lambda: writing.done, 60)
     return writing.answer
@@ -376,24 +451,24 @@ def answered(desk: Desk, question: str) -> Answer:
 
 @pytest.mark.parametrize("change", ["edit", "remove"])
 def test_no_answer_rests_on_words_that_left_the_folder_before_it_was_asked(
-    folder: Path, untended: None, desk: Desk, change: str
+    folder: Path, untended: None, room: Room, change: str
 ) -> None:
-    assert answered(desk, "What did Sherman say about troop levels?").found
+    assert answered(room, "What did Sherman say about troop levels?").found
     (file,) = folder.iterdir()
     if change == "edit":
         file.write_text("The zebra crossing is painted white.")
     else:
         file.unlink()
-    answer = answered(desk, "What did Sherman say about troop levels?")
+    answer = answered(room, "What did Sherman say about troop levels?")
     assert "troop levels" not in answer.text
     assert not any("troop levels" in citation.quote for citation in (*answer.citations, *answer.closest))
 
 
-def test_a_file_added_while_the_window_is_open_can_soon_be_asked(folder: Path, desk: Desk) -> None:
+def test_a_file_added_while_the_window_is_open_can_soon_be_asked(folder: Path, room: Room) -> None:
     (folder / "zebra.txt").write_text("The zebra crossing is painted white.")
-    until(lambda: any(file.source == "zebra.txt" for file in desk.library.files()), 30)
-    until(lambda: not desk.sync.running, 60)
-    assert "painted white" in answered(desk, "How is the zebra crossing painted?").text
+    until(lambda: any(file.source == "zebra.txt" for file in room.library.files()), 30)
+    until(lambda: not room.sync.running, 60)
+    assert "painted white" in answered(room, "How is the zebra crossing painted?").text
 
 
 def test_an_answer_not_found_while_documents_are_still_unread_says_so(tmp_path: Path) -> None:
@@ -404,7 +479,7 @@ def test_an_answer_not_found_while_documents_are_still_unread_says_so(tmp_path: 
     conversation = library.history.start()
     turn = library.history.add_question(conversation, "q")
     for all_read, notice in ((False, TOO_EARLY), (True, "")):
-        writing = Writing(library, turn, "q", (), EVERYTHING, lambda all_read=all_read: all_read)  # type: ignore[arg-type]
+        writing = Writing(library, library.history, turn, "q", (), EVERYTHING, lambda all_read=all_read: all_read)  # type: ignore[arg-type]
         until(lambda writing=writing: writing.done)
         assert (writing.answer.found, writing.answer.notice) == (False, notice)
 
@@ -553,7 +628,7 @@ def test_a_port_that_is_taken_is_said_before_anything_starts() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(FootnoteError, match=f"Port {port} cannot be used"):
-            launch.run(Path("."), port, open_browser=False)
+            launch.run(Path("."), launch.ADDRESS, port, open_browser=False)
 
 
 # Who is let in

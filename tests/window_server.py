@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import http.client
 import os
 import shutil
 import signal
@@ -115,8 +116,15 @@ def shared_models() -> Path:
     return models
 
 
-def serving(base: Path, folder: Path, endpoint: str = "", settings: Mapping[str, str] = MappingProxyType({})) -> Window:
-    """The window on a folder as it is; its data lies in `base`, and `settings` are further variables."""
+def serving(
+    base: Path,
+    folder: Path,
+    endpoint: str = "",
+    settings: Mapping[str, str] = MappingProxyType({}),
+    port: int | None = None,
+) -> Window:
+    """The window on a folder as it is; its data lies in `base`, and `settings` are further variables. Without a port it
+    takes a free one."""
     (base / "data").mkdir(exist_ok=True)
     (base / "data" / "models").symlink_to(shared_models())
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "FOOTNOTE_", "STREAMLIT_"))}
@@ -124,7 +132,7 @@ def serving(base: Path, folder: Path, endpoint: str = "", settings: Mapping[str,
     environment |= settings
     (base / "data").mkdir(exist_ok=True)
     (base / "data" / "window-key").write_text(KEY)
-    window = Window(folder, base / "data", free_port(), environment)
+    window = Window(folder, base / "data", port or free_port(), environment)
     window.start()
     return window
 
@@ -144,6 +152,28 @@ def ready(page: Page, address: str, documents: int) -> None:
     page.goto(address)
     expect(page.get_by_text(f"Can be asked ({documents})")).to_be_visible(timeout=120_000)
     expect(page.get_by_role("button", name="Reindex")).to_be_enabled()
+
+
+def handshake(window: Window, host: str, origin: str) -> int:
+    """The status that a page of `origin` gets when it asks for the window's WebSocket under the name `host`."""
+    connection = http.client.HTTPConnection("127.0.0.1", window.port, timeout=10)
+    connection.putrequest("GET", "/_stcore/stream", skip_host=True)
+    headers = {
+        "Host": host,
+        "Origin": origin,
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "Sec-WebSocket-Protocol": "streamlit",
+    }
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    try:
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 def focused(page: Page) -> str:

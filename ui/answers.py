@@ -13,8 +13,9 @@ from assistant.types import EVERYTHING, Answer, Citation, Scope
 from assistant.written import offer
 from ui import address, view
 from ui.components import part
-from ui.desk import STOPPED, Desk
+from ui.desk import Desk
 from ui.markup import label
+from ui.notebook import STOPPED
 
 STREAM_EVERY = 0.2
 """Seconds between two looks at a growing answer."""
@@ -45,7 +46,7 @@ def draw_offer(desk: Desk, conversation: str, turn: Turn) -> None:
 
 def ask(desk: Desk, conversation: str, question: str, scope: Scope = EVERYTHING) -> None:
     """Store the question, begin its answer, and show both. A question that cannot be stored stays on the page."""
-    history = desk.library.history
+    history = desk.history
     try:
         if not history.turns(conversation):
             conversation = history.start()
@@ -100,7 +101,7 @@ def draw_turn(desk: Desk, conversation: str, turn: Turn, *, was_going_on: bool) 
     if clicked.open or clicked.act:
         st.rerun()  # the source and the rating are outside of this fragment
     if writing and going_on:
-        st.button("Stop", key=f"stop-{turn.id}", icon=":material/stop:", on_click=writing.stop)
+        st.button("Stop", key=f"stop-{turn.id}", icon=":material/stop:", on_click=desk.stop, args=(turn.id,))
     else:
         draw_end(answer)
 
@@ -125,7 +126,7 @@ def do(desk: Desk, conversation: str, turn: Turn, act: dict[str, Any]) -> None:
             ask(desk, conversation, text.strip(), scope_of(desk, turn))
         case {"what": "rate", "rated": "good" | "bad" | "" as rated, "note": str(note)}:
             rating = Rating(rated == "good", note.strip()[: view.NOTE_LENGTH]) if rated else None
-            desk.library.history.rate(turn.id, rating)
+            desk.history.rate(turn.id, rating)
 
 
 def scope_of(desk: Desk, turn: Turn) -> Scope:
@@ -145,7 +146,7 @@ def current_answer(desk: Desk, turn: Turn) -> Answer | None:
 
 
 def age(desk: Desk, citation: Citation) -> str:
-    now = desk.documents().get(citation.source)
+    now = desk.room.documents().get(citation.source)
     if now is None:
         return view.GONE
     return "" if now.content_hash == citation.content_hash else view.CHANGED

@@ -20,12 +20,14 @@ from ui.answers import ask, draw_turns, draw_unsent
 from ui.components import PARTS, part
 from ui.conversations import draw_conversations
 from ui.desk import Desk
-from ui.entry import draw_entry, entered
+from ui.entry import draw_entry, draw_person, entered
 from ui.library_view import draw_library
 from ui.markup import label, plain
+from ui.room import Room
 from ui.scope_picker import draw_scope
 from ui.settings_view import draw_settings
 from ui.source_pane import draw_source
+from ui.visit import Visit
 
 SYNC_EVERY = 1.0
 IDLE_EVERY = 5.0
@@ -33,36 +35,43 @@ IDLE_EVERY = 5.0
 
 
 @st.cache_resource(show_spinner="Opening the library…")
-def desk_of(folder: str) -> Desk:
+def room_of(folder: str) -> Room:
     settings = Settings.read()
     library = Library.open(Path(folder), settings)
     library.endpoint = Preferences(settings).endpoint()
-    desk = Desk(library)
-    atexit.register(desk.close)
-    return desk
+    room = Room(library)
+    atexit.register(room.close)
+    return room
 
 
 def main() -> None:
     st.set_page_config("Footnote", PARTS / "icon.svg", layout="wide")
     st.html(PARTS / "page.css")
     try:
-        if entered():
-            draw_entry()
-            draw(desk_of(sys.argv[1]))
+        if visit := entered():
+            draw_entry(visit)
+            draw(desk_of(visit))
     except FootnoteError as error:
         st.error(label(str(error)))
         st.button("Try again", key="again")
 
 
+def desk_of(visit: Visit) -> Desk:
+    room = room_of(sys.argv[1])
+    return Desk(room, room.notebook(visit.person.key if visit.person else ""), visit)
+
+
 def draw(desk: Desk) -> None:
     conversation = address.conversation()
-    turns = desk.library.history.turns(conversation) if conversation else ()
+    turns = desk.history.turns(conversation) if conversation else ()
     with st.sidebar:
         st.markdown("# Footnote")
-        st.caption(label(str(desk.library.folder)))
+        # Where the folder lies on that machine is no matter of those who sign in.
+        st.caption(label(str(desk.library.folder) if desk.visit.person is None else desk.library.folder.name))
+        draw_person(desk.visit)
         draw_conversations(desk, conversation)
         draw_ways()
-        every = IDLE_EVERY if desk.at_rest else SYNC_EVERY
+        every = IDLE_EVERY if desk.room.at_rest else SYNC_EVERY
         st.fragment(draw_documents, run_every=every)(desk, seen=stand(desk))
     draw_notice(desk)
     if address.view() == address.LIBRARY:
@@ -110,9 +119,9 @@ def draw_welcome(desk: Desk) -> None:
             else "No model is set up: answers are the documents' own words, and nothing leaves this machine."
         )
         with st.container(key="suggestions", gap="xxsmall"):
-            for at, question in enumerate(desk.suggestions):
+            for at, question in enumerate(desk.room.suggestions):
                 st.button(label(question), key=f"suggestion-{at}", on_click=ask, args=(desk, "", question))
-    elif desk.sync.running:
+    elif desk.room.sync.running:
         st.markdown("The documents are being read for the first time. You can ask as soon as some are done.")
     else:
         st.markdown(
@@ -122,7 +131,7 @@ def draw_welcome(desk: Desk) -> None:
 
 
 def draw_notice(desk: Desk) -> None:
-    if notice := desk.library.history.take_notice():
+    if notice := desk.history.take_notice():
         st.session_state.notice = notice
     if "notice" in st.session_state:
         st.warning(label(st.session_state.notice))
@@ -132,7 +141,7 @@ def draw_documents(desk: Desk, *, seen: tuple[bool, bool, int]) -> None:
     """The index and its documents. When either moved on since the page was drawn, all of the page is drawn again."""
     if stand(desk) != seen:
         st.rerun()
-    sync = desk.sync
+    sync = desk.room.sync
     st.markdown("#### Documents")
     if notice := desk.library.notice:
         st.caption(label(notice))
@@ -145,14 +154,15 @@ def draw_documents(desk: Desk, *, seen: tuple[bool, bool, int]) -> None:
         st.error(label(sync.error))
     elif sync.report and sync.report.gone:
         st.warning(view.gone(sync.report.gone))
-        st.button("They were removed on purpose", key="forget-gone", on_click=desk.forget_gone)
+        if desk.visit.may_edit:
+            st.button("They were removed on purpose", key="forget-gone", on_click=desk.forget_gone)
     st.button("Reindex", key="reindex", icon=":material/sync:", disabled=sync.running, on_click=desk.start_sync)
     if address.view() != address.LIBRARY:  # where all of them are listed
         part("documents")(key="documents", data=view.documents(desk.library.files()))
 
 
 def stand(desk: Desk) -> tuple[bool, bool, int]:
-    return desk.sync.running, desk.at_rest, desk.library.generation
+    return desk.room.sync.running, desk.room.at_rest, desk.library.generation
 
 
 if __name__ == "__main__":

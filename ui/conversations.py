@@ -19,15 +19,14 @@ EXCERPT = 120
 
 
 def exported(desk: Desk, conversation: Conversation, written: Callable[[Conversation, Sequence[Turn]], str]) -> str:
-    return written(conversation, desk.library.history.turns(conversation.id))
+    return written(conversation, desk.history.turns(conversation.id))
 
 
 def draw_conversations(desk: Desk, current: str) -> None:
     st.button(
         "New conversation", key="new", icon=":material/add:", width="stretch", on_click=address.turn_to, args=("",)
     )
-    history = desk.library.history
-    conversations = history.conversations()
+    conversations = desk.history.conversations()
     if not conversations:
         return
     words = st.text_input(
@@ -48,7 +47,7 @@ def draw_conversations(desk: Desk, current: str) -> None:
 
 
 def draw_found(desk: Desk, words: str) -> None:
-    found = desk.library.history.search(words)
+    found = desk.history.search(words)
     with st.container(key="conversations", gap="xxsmall"):
         for one in found[:LISTED]:
             draw_entry(one.conversation)
@@ -76,13 +75,11 @@ def list_all() -> None:
 
 
 def draw_current(desk: Desk, conversation: Conversation) -> None:
-    history = desk.library.history
-
     def rename() -> None:
-        history.rename(conversation.id, st.session_state[f"title-{conversation.id}"])
+        desk.history.rename(conversation.id, st.session_state[f"title-{conversation.id}"])
 
     def delete() -> None:
-        history.delete(conversation.id)
+        desk.history.delete(conversation.id)
         address.turn_to("")
 
     with st.popover(label(conversation.title), key="current", width="stretch", help="Rename, export or delete"):

@@ -1,4 +1,5 @@
-"""Start the window: Streamlit on this machine only, with its settings given here and none read from where one stands."""
+"""Start the window: Streamlit, with its settings given here and none read from where one stands. Without a login file it
+answers to this machine only."""
 
 from __future__ import annotations
 
@@ -10,8 +11,12 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from assistant.errors import FootnoteError
+from assistant.gate import is_loopback
+from assistant.login import Login
 from assistant.settings import Settings
+from assistant.shelf import MOST_BYTES
 from assistant.window_key import window_key
+from ui.visit import login_of
 
 APP = Path(__file__).with_name("app.py")
 ADDRESS = "127.0.0.1"
@@ -22,15 +27,16 @@ _STARTS_WITHIN = 60.0  # seconds
 _HOSTS = (ADDRESS, "localhost")
 
 _SETTINGS = {
-    "server.address": ADDRESS,
     # It would open the browser at an address without the key.
     "server.headless": "true",
     "server.enableCORS": "true",
     "server.enableXsrfProtection": "true",
+    # Who somebody is says the provider alone.
+    "server.trustedUserHeaders": "{}",
+    "server.maxUploadSize": str(MOST_BYTES // 2**20),
     "server.fileWatcherType": "none",
     "server.showEmailPrompt": "false",
     "browser.gatherUsageStats": "false",
-    "browser.serverAddress": ADDRESS,
     "client.toolbarMode": "minimal",
     "client.showErrorDetails": "none",
     "client.showErrorLinks": "false",
@@ -61,41 +67,75 @@ _SETTINGS = {
 }
 
 
-def run(folder: Path, port: int | None, open_browser: bool) -> None:
-    """Serve the window on `folder` until interrupted. Raises FootnoteError when no port can be had."""
-    port = _free_port(port)
-    address = f"http://{ADDRESS}:{port}/?key={window_key(Settings.read().data_dir)}"
+def run(folder: Path, host: str, port: int | None, open_browser: bool) -> None:
+    """Serve the window on `folder` until interrupted, at the address `host` of this machine.
+
+    Raises FootnoteError when no port can be had, LoginUnusable, and where others could reach `host` and nobody signs in.
+    """
+    settings = Settings.read()
+    login = login_of(settings.login) if settings.login else None
+    if login is None and not is_loopback(host):
+        raise FootnoteError(
+            f"Others can reach this machine at {host}, so have them sign in: give a login file with --login, "
+            "as the README shows under 'For a team'."
+        )
+    port = _free_port(host, login.port or PORTS[0] if login and port is None else port)
+    address = login.origin if login else f"http://{_shown(host)}:{port}/?key={window_key(settings.data_dir)}"
     print(f"Footnote is open at {address}\nPress Ctrl-C to end it.", flush=True)
     if open_browser:
-        threading.Thread(target=_open, args=(address, port), daemon=True).start()
-    settings = {**_SETTINGS, "server.port": str(port)}
-    flags = [f"--{name}={value}" for name, value in settings.items()]
-    flags += [f"--server.allowedHosts={host}" for host in _HOSTS]
+        threading.Thread(target=_open, args=(address, host, port), daemon=True).start()
 
     from streamlit.web.cli import main  # only here: it takes a second, which an early error need not wait for
 
-    main(["run", str(APP), *flags, "--", str(folder)], standalone_mode=False)
+    main(["run", str(APP), *_flags(host, port, login), "--", str(folder)], standalone_mode=False)
 
 
-def _open(address: str, port: int) -> None:
+def _flags(host: str, port: int, login: Login | None) -> list[str]:
+    """Streamlit's settings as it takes them on its command line."""
+    settings = {
+        **_SETTINGS,
+        "server.address": host,
+        "server.port": str(port),
+        # Whose pages may speak to this server, behind a proxy too, which may ask for it under another name.
+        "browser.serverAddress": login.host if login else host,
+        # One that is not there keeps Streamlit from reading one from where one stands, which could set variables.
+        "secrets.files": str(login.file if login else APP.with_name("no-secrets.toml")),
+    }
+    hosts = dict.fromkeys((*_HOSTS, host, *([login.host] if login else [])))
+    return [f"--{name}={value}" for name, value in settings.items()] + [
+        f"--server.allowedHosts={name}" for name in hosts
+    ]
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _open(address: str, host: str, port: int) -> None:
     """Open the browser once the server answers."""
     deadline = time.monotonic() + _STARTS_WITHIN
     while time.monotonic() < deadline:
-        with suppress(OSError), socket.create_connection((ADDRESS, port), timeout=1):
+        with suppress(OSError), socket.create_connection((host, port), timeout=1):
             webbrowser.open(address)
             return
         time.sleep(0.1)
 
 
-def _free_port(wanted: int | None) -> int:
+def _free_port(host: str, wanted: int | None) -> int:
     for port in PORTS if wanted is None else (wanted,):
-        with closing(socket.socket()) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((ADDRESS, port))
-            except OSError:
-                continue
-            return port
+        try:
+            family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+            with closing(socket.socket(family)) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+        except (OSError, OverflowError):
+            continue
+        return port
     if wanted is None:
-        raise FootnoteError(f"Every port from {PORTS[0]} to {PORTS[-1]} is taken. Name a free one with --port.")
-    raise FootnoteError(f"Port {wanted} cannot be used: it is taken or not allowed. Name another one with --port.")
+        raise FootnoteError(
+            f"Every port from {PORTS[0]} to {PORTS[-1]} at {host} is taken, or it is no address of this machine. "
+            "Name others with --port and --host."
+        )
+    raise FootnoteError(
+        f"Port {wanted} cannot be used at {host}: it is taken or not allowed. Name another one with --port."
+    )

@@ -20,16 +20,23 @@ HITS = 20
 def draw_library(desk: Desk) -> None:
     files = desk.library.files()
     st.markdown(f"## Library of {label(desk.library.folder.name)}")
-    draw_undo(desk)
+    if desk.visit.may_edit:
+        draw_undo(desk)
     draw_search(desk)
-    draw_upload(desk)
-    draw_taken(desk)
+    if desk.visit.may_edit:
+        draw_upload(desk)
+        draw_taken(desk)
     st.markdown("#### Files")
     draw_files(desk)
     draw_picture(desk)
-    draw_trash(desk)
+    if desk.visit.may_edit:
+        draw_trash(desk)
     draw_ratings(desk)
-    if (removing := st.session_state.get("removing")) and any(file.source == removing for file in files):
+    if (
+        desk.visit.may_edit
+        and (removing := st.session_state.get("removing"))
+        and any(file.source == removing for file in files)
+    ):
         confirm(desk, removing)  # drawn again with the page, which would close it otherwise
 
 
@@ -64,7 +71,11 @@ def draw_files(desk: Desk) -> None:
         else:
             st.session_state.removing = str(done["source"])
 
-    part("files")(key="files", data=view.listing(desk.library.files(), wanted, by), on_act_change=act)
+    part("files")(
+        key="files",
+        data=view.listing(desk.library.files(), wanted, by, editable=desk.visit.may_edit),
+        on_act_change=act,
+    )
 
 
 def draw_upload(desk: Desk) -> None:
@@ -83,7 +94,7 @@ def draw_upload(desk: Desk) -> None:
         taken = st.session_state.setdefault("taken", [])
         for file in dropped:
             try:
-                messages.append(f"{desk.library.shelf.add(file.name, file.getvalue())} was added.")
+                messages.append(f"{desk.shelf.add(file.name, file.getvalue())} was added.")
             except NameTaken:
                 taken.append((file.name, file.getvalue()))
             except FootnoteError as error:
@@ -105,8 +116,8 @@ def draw_taken(desk: Desk) -> None:
 
 def settle(desk: Desk, at: int, name: str, data: bytes, act: str) -> None:
     del st.session_state.taken[at]
-    shelf = desk.library.shelf
     try:
+        shelf = desk.shelf
         if act == "Replace":
             st.session_state.added = [
                 f"{shelf.add(name, data, replace=True)} was replaced. The old one is in the trash."
@@ -131,7 +142,7 @@ def confirm(desk: Desk, source: str) -> None:
     with st.container(horizontal=True):
         if st.button("Remove", key="confirm-remove", type="primary"):
             try:
-                st.session_state.undo = desk.library.shelf.remove(source)
+                st.session_state.undo = desk.shelf.remove(source)
             except FootnoteError as error:
                 st.error(label(str(error)))
                 return
@@ -156,7 +167,7 @@ def draw_undo(desk: Desk) -> None:
 
 def put_back(desk: Desk, removed: Removed) -> None:
     try:
-        desk.library.shelf.put_back(removed)
+        desk.shelf.put_back(removed)
     except FootnoteError as error:
         st.session_state["not-put-back"] = str(error)
     else:
@@ -166,7 +177,7 @@ def put_back(desk: Desk, removed: Removed) -> None:
 
 
 def draw_picture(desk: Desk) -> None:
-    history = desk.library.history
+    history = desk.history
     charts = view.collection(desk.library.files(), history.conversations(), history.cited())
     if charts:
         with st.expander("A picture of the collection"):
@@ -188,13 +199,13 @@ def draw_trash(desk: Desk) -> None:
 def empty_trash(desk: Desk) -> None:
     st.session_state.pop("undo", None)
     try:
-        desk.library.shelf.empty_trash()
+        desk.shelf.empty_trash()
     except FootnoteError as error:
         st.session_state["not-put-back"] = str(error)
 
 
 def draw_ratings(desk: Desk) -> None:
-    rated = desk.library.history.rated()
+    rated = desk.history.rated()
     if not rated:
         return
     with st.expander(f"Your ratings ({len(rated)})"):
@@ -204,7 +215,7 @@ def draw_ratings(desk: Desk) -> None:
         )
         st.download_button(
             "Download as questions for footnote eval",
-            lambda: rated_cases(desk.library.history.rated()),
+            lambda: rated_cases(desk.history.rated()),
             f"{plain(desk.library.folder.name)}-questions.jsonl",
             "application/jsonl",
             key="ratings",

@@ -20,7 +20,7 @@ def draw_scope(desk: Desk) -> Scope:
     scope: Scope = st.session_state.setdefault("scope", EVERYTHING)
     title = f"Only documents {label(str(scope))}" if not scope.is_everything else "All documents"
     with st.popover(title, key="scope-picker", icon=":material/filter_list:", type="tertiary"):
-        sources = list(desk.documents())
+        sources = list(desk.room.documents())
         options = choices(sources)
         chosen = st.multiselect(
             "Ask only these files and folders",

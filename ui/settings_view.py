@@ -6,7 +6,6 @@ import streamlit as st
 
 from assistant.errors import FootnoteError
 from assistant.preferences import NO_KEYRING, Choice, Preferences, has_keyring, tried
-from assistant.settings import Settings
 from ui.desk import Desk
 from ui.markup import label
 
@@ -16,7 +15,10 @@ MODEL = "A model, at an OpenAI-compatible endpoint"
 
 def draw_settings(desk: Desk) -> None:
     st.markdown("## Settings")
-    preferences = Preferences(Settings.read())
+    if not desk.visit.may_edit:
+        st.markdown(f"The settings are kept by {label(keepers(desk.visit.editors))}.")
+        return
+    preferences = desk.preferences
     endpoint = desk.library.endpoint
     by = st.radio("Answers are", [NO_MODEL, MODEL], index=0 if endpoint is None else 1, key="settings-by")
     if by == MODEL:
@@ -24,9 +26,9 @@ def draw_settings(desk: Desk) -> None:
     else:
         st.caption("Nothing leaves this machine.")
     with st.container(horizontal=True):
-        st.button("Save", key="settings-save", type="primary", on_click=save, args=(desk, preferences))
+        st.button("Save", key="settings-save", type="primary", on_click=save, args=(desk,))
         if by == MODEL:
-            st.button("Test", key="settings-test", on_click=test, args=(preferences,))
+            st.button("Test", key="settings-test", on_click=test, args=(desk,))
     # Kept until the next click: the page may be drawn again at any moment.
     if said := st.session_state.get("settings-said"):
         st.info(label(said))
@@ -37,8 +39,15 @@ def draw_settings(desk: Desk) -> None:
             type="tertiary",
             help="Forget what was set here, the key as well",
             on_click=reset,
-            args=(desk, preferences),
+            args=(desk,),
         )
+
+
+def keepers(editors: tuple[str, ...]) -> str:
+    """Those who may change the settings, in words."""
+    if not editors:
+        return "whoever runs Footnote, on its machine"
+    return ", ".join(f"everybody at {entry[1:]}" if entry.startswith("@") else entry for entry in editors)
 
 
 def draw_endpoint(desk: Desk, preferences: Preferences) -> None:
@@ -80,18 +89,19 @@ def written() -> tuple[Choice, str]:
     return Choice(address, model), key
 
 
-def test(preferences: Preferences) -> None:
+def test(desk: Desk) -> None:
     choice, key = written()
     try:
-        said = tried(preferences.endpoint_of(choice, key))
+        said = tried(desk.preferences.endpoint_of(choice, key))
     except FootnoteError as error:
         said = str(error)
     st.session_state["settings-said"] = said
 
 
-def save(desk: Desk, preferences: Preferences) -> None:
+def save(desk: Desk) -> None:
     choice, key = written()
     try:
+        preferences = desk.preferences
         if choice == Choice() and st.session_state["settings-by"] == MODEL:
             preferences.endpoint_of(choice)  # says that an address is missing
         preferences.save(choice, key)
@@ -103,7 +113,8 @@ def save(desk: Desk, preferences: Preferences) -> None:
         st.session_state.pop("settings-key", None)
 
 
-def reset(desk: Desk, preferences: Preferences) -> None:
+def reset(desk: Desk) -> None:
+    preferences = desk.preferences
     preferences.reset()
     desk.library.endpoint = preferences.endpoint()
     for name in ("by", "address", "model", "key", "said"):

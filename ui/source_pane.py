@@ -4,6 +4,7 @@ that were searched for, or at its beginning."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -140,13 +141,18 @@ def draw_original(desk: Desk, source: str) -> None:
     if original := desk.library.shelf.original(source):
         st.download_button(
             "Original",
-            original.read_bytes,
+            partial(original_bytes, desk, source),
             plain(original.name),
             "application/octet-stream",
             key="original",
             on_click="ignore",
             help="Download the original file",
         )
+
+
+def original_bytes(desk: Desk, source: str) -> bytes:
+    original = desk.library.shelf.original(source)
+    return original.read_bytes() if original else b""
 
 
 def step(name: str, opened: view.Opened, by: int, count: int) -> None:

@@ -271,7 +271,7 @@ def documents(files: Iterable[FileStatus]) -> list[dict[str, Any]]:
     return groups
 
 
-def listing(files: Iterable[FileStatus], wanted: str, order: str) -> dict[str, Any]:
+def listing(files: Iterable[FileStatus], wanted: str, order: str, *, editable: bool = True) -> dict[str, Any]:
     """The files whose name holds the words, in one of ORDERS, as rows of a table."""
     words = wanted.casefold().split()
     rows = [file for file in files if all(word in file.source.casefold() for word in words)]
@@ -291,6 +291,7 @@ def listing(files: Iterable[FileStatus], wanted: str, order: str) -> dict[str, A
             for file in rows[:FILES_SHOWN]
         ],
         "more": max(0, len(rows) - FILES_SHOWN),
+        "editable": editable,
     }
 
 

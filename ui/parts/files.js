@@ -1,6 +1,6 @@
 const drawn = new WeakMap();
 
-function row(file) {
+function row(file, editable) {
   return element(
     "tr",
     { class: file.state },
@@ -14,11 +14,13 @@ function row(file) {
     element("td", { class: "size" }, file.size),
     element("td", { class: "minor" }, file.date),
     element("td", { class: "state" }, file.words),
-    element(
-      "td",
-      {},
-      element("button", { type: "button", class: "remove", "data-what": "remove", "data-source": file.source, "aria-label": "Remove " + file.name }, "Remove"),
-    ),
+    editable
+      ? element(
+          "td",
+          {},
+          element("button", { type: "button", class: "remove", "data-what": "remove", "data-source": file.source, "aria-label": "Remove " + file.name }, "Remove"),
+        )
+      : null,
   );
 }
 
@@ -26,7 +28,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".files");
   const text = JSON.stringify(data);
   if (drawn.get(root) !== text) {
-    const heads = [["File", ""], ["Kind", "minor"], ["Size", "size"], ["Date", "minor"], ["State", "state"], ["", ""]];
+    const heads = [["File", ""], ["Kind", "minor"], ["Size", "size"], ["Date", "minor"], ["State", "state"], ...(data.editable ? [["", ""]] : [])];
     root.replaceChildren(
       data.files.length
         ? element(
@@ -34,7 +36,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
             {},
             element("caption", {}, "Files of the folder"),
             element("thead", {}, element("tr", {}, ...heads.map(([name, kind]) => element(name ? "th" : "td", { class: kind, scope: name ? "col" : null }, name)))),
-            element("tbody", {}, ...data.files.map(row)),
+            element("tbody", {}, ...data.files.map((file) => row(file, data.editable))),
           )
         : element("p", {}, "No file has such a name."),
       data.more ? element("p", {}, "and " + data.more.toLocaleString("en") + " more. Give a part of the name to see them.") : "",
