@@ -171,10 +171,10 @@ class Finder:
 
 
 def _wider(passages: int, inside: int) -> list[int]:
-    """How many of all passages to look for so that enough of the scope are among them: twice as many as would hold them
-    if it lay evenly among all, then as many as pay."""
-    evenly = 2 * CANDIDATES * passages // inside
-    return sorted({min(evenly, _WIDEST), _WIDEST})
+    """How many of all passages to look for so that enough of the scope are among them: a few more than would hold them
+    if it lay evenly among all, then four times as many, then as many as pay."""
+    evenly = 5 * CANDIDATES * passages // (4 * inside)
+    return sorted({min(evenly, _WIDEST), min(4 * evenly, _WIDEST), _WIDEST})
 
 
 def _nearest_of(ids: Sequence[str], vectors: Vectors, vector: Vectors, limit: int) -> list[str]:

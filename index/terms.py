@@ -51,26 +51,26 @@ STOPWORDS = frozenset(_CLOSED_CLASSES.split())
 
 def terms(text: str) -> list[str]:
     """The search terms of `text` in order, repeats kept."""
-    return [term for word in _words(text) for term in _terms_of(word)]
+    return [term for found in _found(text) for term in _terms_of(found)]
 
 
 def question_terms(text: str) -> list[str]:
     """The terms of a question that say what it is about, each once, in order; all of them where none would be left."""
-    words = list(_words(text))
+    words = [word for found in _found(text) if (word := _shortened(found))]
     telling = [word for word in words if word not in STOPWORDS] or words
     return list(dict.fromkeys(term for word in telling for term in terms(word)))
 
 
-def _words(text: str) -> list[str]:
+def _found(text: str) -> list[str]:
+    """The words as they stand in the text, folded, with what will be dropped from them."""
     plain = text if text.isascii() else text.translate(_TYPESET)
     if plain.isascii():  # which the rest would leave as it is
-        return [_shortened(word) for word in _ASCII_WORD.findall(plain.lower())]
+        return _ASCII_WORD.findall(plain.lower())
     bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
     folded = unicodedata.normalize("NFKC", bare.casefold())
-    return [word for match in _WORD.finditer(folded) if (word := _shortened(match.group()))]
+    return [match.group() for match in _WORD.finditer(folded)]
 
 
-@lru_cache(_REMEMBERED)
 def _shortened(word: str) -> str:
     for ending in ("'s", "’s"):
         word = word.removesuffix(ending)
@@ -86,7 +86,10 @@ def _pairs(word: str) -> list[str]:
 
 
 @lru_cache(_REMEMBERED)
-def _terms_of(word: str) -> tuple[str, ...]:
+def _terms_of(found: str) -> tuple[str, ...]:
+    word = _shortened(found)
+    if not word:
+        return ()
     return tuple(_pairs(word)) if _is_unspaced(word) else (_stem(word),)
 
 
