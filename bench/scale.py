@@ -8,11 +8,14 @@ questions are embedded by the real model, and everything else is the product. Ha
 in `tenth/`. Printed for each size, over the same seeded questions in one run, in ms, the median and the 95th percentile:
 
 - bare: embedding the question and one search of Chroma for as many passages as the product takes up;
-- found: FolderIndex.retrieve, of the whole folder, of a half, of a tenth and of one file;
-- answered: from the question to the first quoted sentence, as `footnote ask` and the window do it;
+- found: FolderIndex.retrieve through llama-index;
+- answered: from the question to the first quoted sentence, as the window does it, of the whole folder, of a half, of a
+  tenth and of one file;
 
-with the ratio of the answer to the bare, the passages stored per second, memory, disk per passage, and how long a
-second process needs until it is ready to ask (`open`), and a sync with nothing to do (`idle`).
+each with its ratio to the bare. Every question is timed in every way before the next one, beginning with another way
+each time, so that all ways share what else the machine does. Beside them: the passages stored per second, memory, disk
+per passage, a sync with nothing to do (`idle`), one after an edit of one file and the columns made after it, and how
+long a second process needs until it has answered (`open`).
 """
 
 from __future__ import annotations
@@ -88,27 +91,31 @@ def _measure(place: Path) -> None:
     questions = _questions()
     store = index._keeper.opened()
 
-    def bare(question: str) -> None:
-        store.nearest(embedder.embed_query(question), CANDIDATES)
+    index._making.join()
+    index.prepare()
 
-    def found(scope: Scope) -> Callable[[str], object]:
-        return lambda question: index.retrieve(question, 10, scope)
+    def answered(scope: Scope) -> Callable[[str], object]:
+        return lambda question: next(iter(answer(index, question, None, (), scope)))
 
-    def answered(question: str) -> None:
-        next(iter(answer(index, question, None)))
-
-    timed = {
-        "bare": _timed(bare, questions),
-        "found": _timed(found(Scope()), questions),
-        "found, half": _timed(found(Scope.of(["odd"])), questions),
-        "found, tenth": _timed(found(Scope.of(["tenth"])), questions),
-        "found, one file": _timed(found(Scope.of([one])), questions),
-        "answered": _timed(answered, questions),
-        "answered, tenth": _timed(lambda q: next(iter(answer(index, q, None, (), Scope.of(["tenth"])))), questions),
+    ways: dict[str, Callable[[str], object]] = {
+        "bare": lambda question: store.nearest(embedder.embed_query(question), CANDIDATES),
+        "found": lambda question: index.retrieve(question, 10),
+        "answered": answered(Scope()),
+        "answered, half": answered(Scope.of(["odd"])),
+        "answered, tenth": answered(Scope.of(["tenth"])),
+        "answered, one file": answered(Scope.of([one])),
     }
+    timed = _timed(ways, questions)
     started = time.monotonic()
     index.sync()
     idle = time.monotonic() - started
+    edited = place / "documents" / one
+    edited.write_text(edited.read_text(encoding="utf-8") + "\n\nOne more paragraph.", encoding="utf-8")
+    started = time.monotonic()
+    index.sync()
+    after_edit = time.monotonic() - started
+    index._making.join()
+    columns = time.monotonic() - started - after_edit
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     index.close()
     started = time.monotonic()
@@ -123,10 +130,13 @@ def _measure(place: Path) -> None:
             {
                 "passages": passages,
                 "stored per second": round(report.embedded / seconds),
-                **{name: f"{50:.0f}%: {p50:.1f}   95%: {p95:.1f}" for name, (p50, p95) in timed.items()},
-                "answered / bare, 50%": round(timed["answered"][0] / timed["bare"][0], 2),
-                "answered / bare, 95%": round(timed["answered"][1] / timed["bare"][1], 2),
+                **{
+                    name: f"{p50:6.1f} {p95:6.1f}   ratio {p50 / timed['bare'][0]:.2f} {p95 / timed['bare'][1]:.2f}"
+                    for name, (p50, p95) in timed.items()
+                },
                 "idle sync, s": round(idle, 3),
+                "sync after an edit, s": round(after_edit, 2),
+                "columns after it, s": round(columns, 2),
                 "open to first answer, s": round(opened, 2),
                 "peak memory, GB": round(peak, 2),
                 "disk per passage, kB": round(disk / passages / 1e3, 2),
@@ -142,14 +152,18 @@ def _questions() -> list[str]:
     return [f"What about {' '.join(next(text).split()[: chance.integers(3, 9)])}?" for _ in range(QUESTIONS + _WARM)]
 
 
-def _timed(work: Callable[[str], object], questions: Sequence[str]) -> tuple[float, float]:
-    """The median and the 95th percentile of a call, in ms."""
-    spent = []
-    for question in questions:
-        started = time.perf_counter()
-        work(question)
-        spent.append(1000 * (time.perf_counter() - started))
-    return float(np.percentile(spent[_WARM:], 50)), float(np.percentile(spent[_WARM:], 95))
+def _timed(ways: dict[str, Callable[[str], object]], questions: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """The median and the 95th percentile of each way to ask, in ms."""
+    spent: dict[str, list[float]] = {name: [] for name in ways}
+    for at, question in enumerate(questions):
+        for name in np.roll(list(ways), at):
+            started = time.perf_counter()
+            ways[name](question)
+            spent[name].append(1000 * (time.perf_counter() - started))
+    return {
+        name: (float(np.percentile(some[_WARM:], 50)), float(np.percentile(some[_WARM:], 95)))
+        for name, some in spent.items()
+    }
 
 
 if __name__ == "__main__":
