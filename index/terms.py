@@ -46,7 +46,7 @@ def terms(text: str) -> list[str]:
     """The search terms of `text` in order, repeats kept."""
     found: list[str] = []
     for word in _words(text):
-        found.extend(_pairs(word) if _is_unspaced(word) else [_stem(word)])
+        found.extend(_pairs(word) if is_unspaced(word) else [_stem(word)])
     return found
 
 
@@ -69,7 +69,8 @@ def _shortened(word: str) -> str:
     return word.translate(_DROPPED_IN_NUMBER if word[0].isdigit() else _DROPPED)
 
 
-def _is_unspaced(word: str) -> bool:
+def is_unspaced(word: str) -> bool:
+    """Whether a word or term is of a script that is written without spaces."""
     return _STARTS_UNSPACED.match(word) is not None
 
 
