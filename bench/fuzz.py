@@ -222,7 +222,7 @@ def run(place: Path, damaged: Iterable[tuple[str, bytes]], group: Callable[[str]
         assert files.keys() == before.keys()
         for name, file in files.items():
             if file.state is State.INDEXED:
-                outcome.indexed[group(name)] += name not in good
+                outcome.indexed.update([group(name)] if name not in good else ())
                 continue
             assert name not in good, (name, file.reason)
             assert file.reason.endswith("."), file.reason
