@@ -16,6 +16,7 @@ from typing import Any
 
 from assistant.errors import HistoryUnusable
 from assistant.types import Answer, Citation, Metadata, Mode, Scope, Sentence, Support
+from index.aside import set_aside
 
 TITLE_LENGTH = 80
 """Characters of the first question that become a conversation's title."""
@@ -49,9 +50,16 @@ _RATINGS = """
         rated_at REAL NOT NULL
     );
 """
-_STEPS = (_SCHEMA, _RATINGS)
+# A clock may be set back, so the order in which conversations were written to is counted. Those of before this was so
+# have 0, and among themselves the order of their times.
+_ORDER = """
+    ALTER TABLE conversation ADD COLUMN written INTEGER NOT NULL DEFAULT 0;
+"""
+_STEPS = (_SCHEMA, _RATINGS, _ORDER)
 SCHEMA_VERSION = len(_STEPS)
 """Version of the file; each of the steps takes it from one version to the next."""
+
+_NEXT = "(SELECT max(written) + 1 FROM conversation)"
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -150,7 +158,7 @@ class History:
             rows = database.execute(
                 "SELECT id, title, created, updated FROM conversation "
                 "WHERE EXISTS (SELECT 1 FROM turn WHERE turn.conversation = conversation.id) "
-                "ORDER BY updated DESC, rowid DESC"
+                "ORDER BY written DESC, updated DESC, rowid DESC"
             ).fetchall()
         return tuple(Conversation(*row) for row in rows)
 
@@ -220,7 +228,8 @@ class History:
         now = time.time()
         with self._transaction() as database:
             known = database.execute(
-                "UPDATE conversation SET updated = ?, title = CASE title WHEN '' THEN ? ELSE title END WHERE id = ?",
+                f"UPDATE conversation SET updated = ?, written = {_NEXT},"
+                " title = CASE title WHEN '' THEN ? ELSE title END WHERE id = ?",
                 (now, _title(question), _storable(conversation)),
             ).rowcount
             if not known:
@@ -237,7 +246,8 @@ class History:
         with self._transaction() as database:
             database.execute("UPDATE turn SET answer = ? WHERE id = ?", (stored, turn))
             database.execute(
-                "UPDATE conversation SET updated = ? WHERE id = (SELECT conversation FROM turn WHERE id = ?)",
+                f"UPDATE conversation SET updated = ?, written = {_NEXT}"
+                " WHERE id = (SELECT conversation FROM turn WHERE id = ?)",
                 (time.time(), turn),
             )
 
@@ -255,10 +265,10 @@ class History:
                 )
 
     def rated(self) -> tuple[Rated, ...]:
-        """Every answer that was rated, the one rated first at the head."""
+        """Every answer that was rated, in the order that the questions were asked."""
         with self._transaction() as database:
             rows = database.execute(
-                "SELECT question, rating.answer, good, note FROM rating JOIN turn ON turn.id = turn ORDER BY rated_at"
+                "SELECT question, rating.answer, good, note FROM rating JOIN turn ON turn.id = turn ORDER BY turn"
             ).fetchall()
         return tuple(
             Rated(_restored(question, stored), Rating(bool(good), note)) for question, stored, good, note in rows
@@ -281,7 +291,7 @@ class History:
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if not _is_damage(error):
                 raise
-        aside = self._set_aside()
+        aside = set_aside(self.path, f"{self.path.stem}.damaged")
         database = self._connect()
         taken = _take_over(aside, database)
         self._notice = (
@@ -318,17 +328,6 @@ class History:
             raise
         return database
 
-    def _set_aside(self) -> Path:
-        moment = time.strftime("%Y%m%d-%H%M%S")
-        aside = self.path.with_name(f"{self.path.stem}.damaged-{moment}{self.path.suffix}")
-        self.path.replace(aside)
-        # The log and its index belong to the damaged file: beside a new one SQLite would replay them into it.
-        for tail in ("-wal", "-shm"):
-            part = self.path.with_name(self.path.name + tail)
-            if part.exists():
-                part.replace(aside.with_name(aside.name + tail))
-        return aside
-
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock, self._errors_in_words():
@@ -356,20 +355,25 @@ def _take_over(damaged: Path, database: sqlite3.Connection) -> int:
     """Copy what can be read of a damaged file into a new one; how many turns. A table is read from both ends, each up
     to what is damaged."""
     other = sqlite3.connect(damaged)
+    # By name: the file may be of a version that had fewer columns.
+    other.row_factory = lambda cursor, row: dict(zip((column[0] for column in cursor.description), row, strict=True))
     try:
         for table in ("conversation", "turn", "rating"):
+            columns = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
             for order in ("ASC", "DESC"):
                 # The rows of each, since one that is damaged may break a rule of the table.
                 for row in _readable(other, f"SELECT * FROM {table} NOT INDEXED ORDER BY rowid {order}"):
-                    marks = ", ".join("?" * len(row))
-                    with suppress(sqlite3.IntegrityError):
-                        database.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
+                    held = {name: value for name, value in row.items() if name in columns}
+                    into = f"{table} ({', '.join(held)}) VALUES ({', '.join('?' * len(held))})"
+                    if held:
+                        with suppress(sqlite3.IntegrityError):
+                            database.execute(f"INSERT OR IGNORE INTO {into}", tuple(held.values()))
     finally:
         other.close()
     return int(database.execute("SELECT count(*) FROM turn").fetchone()[0])
 
 
-def _readable(database: sqlite3.Connection, statement: str) -> Iterator[tuple[Any, ...]]:
+def _readable(database: sqlite3.Connection, statement: str) -> Iterator[dict[str, Any]]:
     try:
         yield from database.execute(statement)
     except (sqlite3.DatabaseError, UnicodeDecodeError):

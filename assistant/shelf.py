@@ -33,12 +33,14 @@ _CUT_OFF = 3600  # seconds after which nobody is still writing
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """A file in the trash: `source` is the path in the folder that it had, `removed_at` seconds since the epoch."""
+    """A file in the trash: `source` is the path in the folder that it had, `removed_at` seconds since the epoch.
+    `number` counts up, since the clock may be set back between two removals."""
 
     id: str
     source: str
     size: int
     removed_at: float
+    number: int = 0
 
 
 class Shelf:
@@ -71,7 +73,11 @@ class Shelf:
                     file.flush()
                     os.fsync(file.fileno())
                 _claim(target, source)
-                partial.replace(target)
+                try:
+                    partial.replace(target)
+                except OSError:
+                    target.unlink(missing_ok=True)
+                    raise
             finally:
                 partial.unlink(missing_ok=True)
         return source
@@ -97,7 +103,8 @@ class Shelf:
         if path is None:
             raise FootnoteError(f"{source} is no file of the folder. Look whether it was moved or renamed.")
         with _told(source):
-            removed = Removed(secrets.token_hex(8), source, path.stat().st_size, time.time())
+            number = 1 + max((before.number for before in self.removed()), default=0)
+            removed = Removed(secrets.token_hex(8), source, path.stat().st_size, time.time(), number)
             place = self._trash / removed.id
             place.mkdir(parents=True)
             # The record first: a move that is cut off leaves the file in the folder, or in the trash, or in both.
@@ -109,7 +116,7 @@ class Shelf:
         """What is in the trash, the one removed last first."""
         records = [record for record in self._trash.glob(f"*/{_RECORD}") if record.with_name("file").exists()]
         found = [Removed(**json.loads(record.read_text(encoding="utf-8"))) for record in records]
-        return tuple(sorted(found, key=lambda removed: -removed.removed_at))
+        return tuple(sorted(found, key=lambda removed: (-removed.number, -removed.removed_at)))
 
     def put_back(self, removed: Removed) -> None:
         """Move a file from the trash to where it was. Raises NameTaken when another has its name now."""
@@ -133,7 +140,8 @@ class Shelf:
     def _clear_partial(self) -> None:
         """Delete what an addition that was cut off left behind."""
         for partial in self._folder.glob(f"{_PARTIAL}*"):
-            if time.time() - partial.stat().st_mtime > _CUT_OFF:
+            # A time that lies ahead is as far from now as one that is past: the clock was set back since.
+            if abs(time.time() - partial.stat().st_mtime) > _CUT_OFF:
                 partial.unlink(missing_ok=True)
 
 

@@ -18,7 +18,7 @@ import time
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -183,7 +183,7 @@ def _word_document(text: str) -> bytes:
 
 @dataclass
 class Outcome:
-    """What became of the damaged files by name ending, why files are not indexed, and the longest that one took."""
+    """What became of the damaged files by their group, why files are not indexed, and the longest that one took."""
 
     indexed: Counter[str] = field(default_factory=Counter)
     listed: Counter[str] = field(default_factory=Counter)
@@ -200,12 +200,17 @@ def damaged_files(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
         yield f"{number:05d}{suffix}", mutated(valid[suffix], [valid[one] for one in suffixes], chance)
 
 
-def run(place: Path, count: int, seed: int) -> Outcome:
-    """Raises AssertionError where a run does not pass."""
+def _ending(name: str) -> str:
+    return PurePosixPath(name).suffix
+
+
+def run(place: Path, damaged: Iterable[tuple[str, bytes]], group: Callable[[str], str] = _ending) -> Outcome:
+    """What becomes of these files, by name and content, in a folder made at `place`; `group` is what a name is counted
+    under. Raises AssertionError where a run does not pass."""
     folder = place / "folder"
     folder.mkdir()
     good = good_files()
-    for name, data in [*damaged_files(count, seed), *((name, data) for name, (_, data) in good.items())]:
+    for name, data in [*damaged, *((name, data) for name, (_, data) in good.items())]:
         (folder / name).write_bytes(data)
     before = {path.name: hashlib.sha256(path.read_bytes()).digest() for path in folder.iterdir()}
     clock = _Clock()
@@ -216,15 +221,14 @@ def run(place: Path, count: int, seed: int) -> Outcome:
         outcome = Outcome(longest=clock.longest)
         assert files.keys() == before.keys()
         for name, file in files.items():
-            suffix = PurePosixPath(name).suffix
             if file.state is State.INDEXED:
-                outcome.indexed[suffix] += name not in good
+                outcome.indexed.update([group(name)] if name not in good else ())
                 continue
             assert name not in good, (name, file.reason)
             assert file.reason.endswith("."), file.reason
             assert file.reason.isprintable(), file.reason
             assert len(file.reason) < 500, file.reason
-            outcome.listed[suffix] += 1
+            outcome.listed[group(name)] += 1
             outcome.reasons[file.reason[:70]] += 1
         for name, (word, _) in good.items():
             assert index.retrieve(f"When does the keeper of the {word} arrive?")[0].passage.source == name
@@ -234,6 +238,15 @@ def run(place: Path, count: int, seed: int) -> Outcome:
     finally:
         index.close()
     return outcome
+
+
+def print_counts(outcome: Outcome) -> None:
+    print(f"{'':24}{'indexed':>10}{'listed':>10}")
+    for group in sorted(outcome.indexed.keys() | outcome.listed.keys()):
+        print(f"{group:24}{outcome.indexed[group]:>10}{outcome.listed[group]:>10}")
+    print(f"{'together':24}{outcome.indexed.total():>10}{outcome.listed.total():>10}")
+    for reason, number in outcome.reasons.most_common():
+        print(f"{number:6} {reason}")
 
 
 class _Clock:
@@ -257,12 +270,7 @@ if __name__ == "__main__":
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 7
     with tempfile.TemporaryDirectory() as place:
         started = time.monotonic()
-        outcome = run(Path(place), files, seed)
+        outcome = run(Path(place), damaged_files(files, seed))
     print(f"{files} damaged files, seed {seed}: passed in {time.monotonic() - started:.0f} s")
     print(f"the longest took {outcome.longest[0]:.1f} s: {outcome.longest[1]}")
-    print(f"{'':10}{'indexed':>10}{'listed':>10}")
-    for suffix in sorted(SUFFIXES):
-        print(f"{suffix:10}{outcome.indexed[suffix]:>10}{outcome.listed[suffix]:>10}")
-    print(f"{'together':10}{outcome.indexed.total():>10}{outcome.listed.total():>10}")
-    for reason, number in outcome.reasons.most_common():
-        print(f"{number:6} {reason}")
+    print_counts(outcome)

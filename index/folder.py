@@ -6,9 +6,8 @@ import hashlib
 import json
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from index import readers, splitting, terms
+from index.aside import set_aside
 from index.columns import KeptColumns
 from index.embedding import Embedder, MiniLM, Vectors
 from index.errors import FootnoteError, IndexBusy, IndexDamaged, IndexUnwritable, ScopeUnusable, StoreUnreachable
@@ -400,10 +400,7 @@ class FolderIndex:
                 "and start again."
             )
         damaged = self._index / MANIFEST
-        aside = self._index / f"damaged-{time.strftime('%Y%m%d-%H%M%S')}.sqlite"
-        for ending in ("", "-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                Path(f"{damaged}{ending}").replace(f"{aside}{ending}")
+        aside = set_aside(damaged, "damaged")
         for path in self._index.glob("chroma-*"):
             shutil.rmtree(path, ignore_errors=True)
         manifest = Manifest(damaged)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +19,14 @@ _LOCK_PREFIXES = ("~$", ".")
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A regular file of the folder. `stat` changes whenever the file is written, replaced or renamed."""
+    """A regular file of the folder. `stat` changes whenever the file is written, replaced or renamed, once it is
+    `settled`; until then it may be the same although the file is another."""
 
     source: str
     path: Path
     size: int
     stat: str
+    settled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,9 @@ def scan(folder: Path) -> Scan:
         if not stat.S_ISREG(info.st_mode):
             result.refused[source] = "This is not a regular file."
             continue
-        result.found[source] = FoundFile(source, Path(entry.path), info.st_size, stat_of(info))
+        result.found[source] = FoundFile(
+            source, Path(entry.path), info.st_size, stat_of(info), is_settled(info, time.time_ns())
+        )
     return result
 
 
@@ -104,7 +109,8 @@ def stat_of(info: os.stat_result) -> str:
 
 def is_settled(info: os.stat_result, now_ns: int) -> bool:
     """Whether a later write is bound to show in the times. File systems count time in steps of up to 2 s (FAT), so a
-    file written just now could change again within the same step: its stat is not to be trusted yet."""
+    file written just now could change again within the same step: its stat is not to be trusted yet. Nor is it while its
+    times lie ahead: then the clock was set back, and is going to show those times once more."""
     return now_ns - max(info.st_mtime_ns, info.st_ctime_ns) > 2_000_000_000
 
 

@@ -85,7 +85,8 @@ class Plan:
 
 
 def plan(folder: Path, manifest: Manifest, waiting: Container[str] | None = None) -> Plan:
-    """Compare the folder with the manifest; writes nothing. Files whose stat is the one kept are not opened.
+    """Compare the folder with the manifest; writes nothing. Files whose stat is the one kept are not opened,
+    unless it cannot be trusted by the clock as it stands.
 
     With `waiting` only documents that are indexed are looked at, and of those none that waits to be read anyway.
     Raises FolderMissing.
@@ -101,11 +102,11 @@ def plan(folder: Path, manifest: Manifest, waiting: Container[str] | None = None
         if waiting is not None and (source not in indexed or source in waiting):
             continue
         kept = seen.get(source)
-        if kept is not None and kept.stat == file.stat:
+        if kept is not None and file.settled and kept.stat == file.stat:
             unchanged.append(source)
             continue
         try:
-            stat = _kept_stat(os.stat(file.path, follow_symlinks=False))
+            stat = _kept_stat(os.stat(file.path, follow_symlinks=False), time.time_ns())
             digest = content_hash(file.path)
         except FileNotFoundError:
             continue  # gone since it was listed: the next sync finds it gone
@@ -442,6 +443,7 @@ class _Apply:
             self._manifest.replace((), gone, now.rows, now.forgotten)
         self.went.extend(gone)
         self._late.extend(now.changes)
+        self._tracker.more(now.changes)
         self._look_at = time.monotonic() + max(_LOOK_EVERY, _LOOK_SHARE * (time.monotonic() - started))
 
     def _keep_old(self, new: _New, fault: EmbeddingFailed) -> None:
@@ -484,6 +486,8 @@ def _read(file: FoundFile, reader: Reader) -> tuple[Document, str]:
         readers.extract(b"", file.source)  # says why; a film need not be read for that
     for _ in range(_READ_ATTEMPTS):
         try:
+            # Taken before it is read: reading may last, and the clock jump, while all the times stay within one step.
+            began = time.time_ns()
             before = os.stat(file.path, follow_symlinks=False)
             with file.path.open("rb") as opened:
                 if not os.path.samestat(before, os.fstat(opened.fileno())):
@@ -495,7 +499,7 @@ def _read(file: FoundFile, reader: Reader) -> tuple[Document, str]:
         if stat_of(before) == stat_of(after):
             return (
                 Document(file.source, digest, extract.text, extract.places, extract.metadata, extract.notices),
-                _kept_stat(after),
+                _kept_stat(after, began),
             )
     raise _TryAgain("The file changes while it is being read. It is read again at the next sync.")
 
@@ -550,9 +554,9 @@ def _cannot_open(fault: OSError) -> str:
     return f"The file cannot be opened ({fault.strerror or fault})."
 
 
-def _kept_stat(info: os.stat_result) -> str:
+def _kept_stat(info: os.stat_result, now_ns: int) -> str:
     """The stat to know the file by, or one that no file ever has if a later write need not show in this one."""
-    return stat_of(info) if is_settled(info, time.time_ns()) else f"?{stat_of(info)}"
+    return stat_of(info) if is_settled(info, now_ns) else f"?{stat_of(info)}"
 
 
 def _is_known(kept: FileRow, digest: str) -> bool:
@@ -585,6 +589,11 @@ class _Tracker:
         self._bytes_total = sum(change.file.size for change in changes)
         self._files_done = self._bytes_done = self._passages_done = self._passages_total = 0
         self._bytes_within = 0.0  # of a long file, those of the parts that are done
+
+    def more(self, changes: Sequence[_Change]) -> None:
+        """Further files that have changed meanwhile."""
+        self._files_total += len(changes)
+        self._bytes_total += sum(change.file.size for change in changes)
 
     def within(self, file: FoundFile, share: float) -> None:
         """So large a share of a long file has been read and split."""

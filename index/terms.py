@@ -77,7 +77,8 @@ def _shortened(word: str) -> str:
     return word.translate(_DROPPED_IN_NUMBER if word[0].isdigit() else _DROPPED)
 
 
-def _is_unspaced(word: str) -> bool:
+def is_unspaced(word: str) -> bool:
+    """Whether a word or term is of a script that is written without spaces."""
     return _STARTS_UNSPACED.match(word) is not None
 
 
@@ -90,7 +91,7 @@ def _terms_of(found: str) -> tuple[str, ...]:
     word = _shortened(found)
     if not word:
         return ()
-    return tuple(_pairs(word)) if _is_unspaced(word) else (_stem(word),)
+    return tuple(_pairs(word)) if is_unspaced(word) else (_stem(word),)
 
 
 @cache

@@ -300,7 +300,7 @@ def test_a_file_of_the_first_version_is_taken_over_with_its_conversations(path: 
     history.save_answer(turn, reply("Nobody."))
     history.close()
     with sqlite3.connect(path) as older:
-        older.executescript("DROP TABLE rating; PRAGMA user_version = 1")
+        older.executescript("DROP TABLE rating; ALTER TABLE conversation DROP COLUMN written; PRAGMA user_version = 1")
     older.close()
     history = History(path)
     history.rate(turn, Rating(True))

@@ -220,7 +220,8 @@ def test_a_file_is_hashed_again_only_until_its_times_can_be_trusted(
     here: Desk, old_enough: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here.write("a.txt", "Steady.")
-    monkeypatch.setattr("index.sync.is_settled", lambda info, now: old_enough)
+    for module in ("scanning", "sync"):
+        monkeypatch.setattr(f"index.{module}.is_settled", lambda info, now: old_enough)
     here.index.sync()
     hashed: list[Path] = []
     real = scanning.content_hash
