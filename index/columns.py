@@ -52,6 +52,7 @@ Rows = NDArray[np.intp]
 """Passages by their place in the columns."""
 
 _KEY = "columns"  # of the manifest's values: the generation of the copy that is whole, and what its files are known by
+_KNOWN = {"form", "generation", "name", "seal"}  # what is noted of a copy
 _FORM = 2  # changes with the files of a copy
 _SHARED = ("vectors", "sentences")
 _BLOCK = 500_000  # words that are counted at a time
@@ -379,9 +380,21 @@ class KeptColumns:
                 # Nothing is lost: the tables answer. The next sync says what is wrong with the disk, or tries again.
                 _log.warning("What makes searching fast could not be written", exc_info=True)
 
+    def discard(self) -> bool:
+        """Throw the copies away; whether the one that was last made is not as it was written."""
+        kept = self._kept()
+        damaged = bool(kept) and _seal_of(self._home / kept["name"]) != kept["seal"]
+        self._manifest.put(_KEY, "")
+        for path in self._home.glob("columns-*"):
+            shutil.rmtree(path, ignore_errors=True)
+        return damaged
+
     def _kept(self) -> dict[str, Any]:
-        kept: dict[str, Any] = json.loads(self._manifest.get(_KEY) or "{}")
-        return kept if kept.get("form") == _FORM else {}
+        try:
+            kept = json.loads(self._manifest.get(_KEY) or "{}")
+        except ValueError:
+            return {}  # damage, which an examination finds
+        return kept if isinstance(kept, dict) and kept.keys() >= _KNOWN and kept["form"] == _FORM else {}
 
     def _open(self, kept: dict[str, Any]) -> Columns | None:
         with self._guard:

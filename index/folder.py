@@ -205,6 +205,7 @@ class FolderIndex:
             on_progress(Progress("Examining the index", "", 0, 0))
             with self._changing:
                 self._examine_manifest()
+                self._examine_columns()
                 self._examine_store()
         self.sync(on_progress)
         found, self._found = tuple(self._found), []
@@ -345,6 +346,11 @@ class FolderIndex:
         except (ManifestDamaged, ValueError):
             self._begin_anew()
         self.manifest.forget_files()
+
+    def _examine_columns(self) -> None:
+        """They are a copy and hold nothing of their own, so they are made anew whatever state they are in."""
+        if KeptColumns(self.manifest).discard():
+            self._found.append("What makes searching fast was damaged. It is made anew from the index.")
 
     def _examine_store(self) -> None:
         """Chroma is opened, which mends it if its files are not those that were closed, and compared row by row."""

@@ -14,7 +14,12 @@ from pathlib import Path
 import llama_server
 import pytest
 import window_server
+from hypothesis import settings
 from playwright.sync_api import Browser, Page, sync_playwright
+
+# How long an example takes is the machine's matter: no test is timed.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

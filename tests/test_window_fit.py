@@ -138,6 +138,7 @@ def test_nothing_jumps_while_an_answer_streams(window: Window, page: Page) -> No
     assert sum(page.evaluate("window.shifts")) < JUMP
 
 
+@pytest.mark.slow  # its bound is a time, which a busy machine does not keep
 def test_a_conversation_of_200_messages_opens_and_answers_quickly(window: Window, page: Page) -> None:
     history = History(next(window.data.glob("**/history.sqlite")))
     conversation = history.start()

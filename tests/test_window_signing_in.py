@@ -265,6 +265,7 @@ def test_a_page_of_another_site_cannot_talk_to_the_window_of_a_team(
     assert handshake(window, name, origin or f"http://{name}") == status
 
 
+@pytest.mark.slow
 def test_behind_a_proxy_the_window_is_reached_by_its_public_address_and_from_no_other(tmp_path: Path) -> None:
     (tmp_path / "papers").mkdir()
     login = login_file(tmp_path, "https://footnote.example.org", "https://accounts.example.org")

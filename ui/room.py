@@ -150,8 +150,16 @@ class Room:
         with self._lock:
             self._sync = ended
         if not self._closed.is_set():
-            self.library.prepare()
+            self._prepare()
             self._synced.set()
+
+    def _prepare(self) -> None:
+        try:
+            self.library.prepare()
+        except RuntimeError:
+            # What it imports wants a say at the end of the process, which has come already.
+            if threading.main_thread().is_alive():
+                raise
 
     def _suggest(self) -> None:
         """Make suggestions anew after each sync that changed something, in the time when nobody waits for it."""
