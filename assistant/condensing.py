@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from assistant.history import Turn
 from assistant.prompting import Message, render_condense
+from assistant.written import one_line
 from index.terms import STOPWORDS, is_unspaced, question_terms, terms
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def condensed(model: ChatModel, question: str, turns: Sequence[Turn]) -> str:
     said = model.complete(render_condense(history, question), _TOKENS).strip().strip('"“”')
     if not 0 < len(said) <= _LONGEST or len(said.splitlines()) > 1:
         return ""
-    said = " ".join(said.split())
+    said = one_line(said)
     shown = all(sign.isprintable() or sign in _JOINERS for sign in said)
     spoken_of = " ".join([question, *(message.content for message in history)])
     return said if shown and _is_made_of(said, spoken_of) else ""

@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 
 from assistant.quoting import ANSWERS, answerability, quotes
+from index.finding import nearest_of
 from index.folder import FolderIndex
-from index.retrieval import KeptVectors
 from index.scope import EVERYTHING
 from index.terms import question_terms
 from index.types import Passage
@@ -55,14 +55,14 @@ def opened(documents: Path, cache: Path) -> FolderIndex:
 
 def systems(index: FolderIndex) -> dict[str, Callable[[str], list[Passage]]]:
     """What is compared: each gives passages, best first."""
-    kept = KeptVectors(index.manifest)
+    ids, vectors = index.manifest.vectors_in(EVERYTHING)
 
     def passages(ids: Sequence[str]) -> list[Passage]:
         found = {candidate.passage.id: candidate.passage for candidate in index.manifest.candidates(ids)}
         return [found[id_] for id_ in ids]
 
     def vector(question: str) -> list[str]:
-        return kept.nearest(index.embed([question])[0], DEPTH)
+        return nearest_of(ids, vectors, index.embed([question])[0], DEPTH)
 
     def bm25(question: str) -> list[str]:
         return index.manifest.search_terms(question_terms(question), DEPTH, EVERYTHING)

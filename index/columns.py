@@ -3,7 +3,7 @@
 A question looks at some two hundred passages, their neighbours, their words and the vectors of their sentences. Read
 from the tables that takes ten times as long as embedding the question and searching Chroma; from columns, less than
 either. A copy holds for one generation only. The next one is made beside the questions and takes its place when it is
-whole; until then the tables answer, to the same effect (see `index.retrieval`). What is cited never comes from here.
+whole; until then the tables answer, to the same effect (see `index.finding`). What is cited never comes from here.
 
 The files of a copy, N passages in D documents with S sentences, V terms and P pairs of a term and a passage:
 
@@ -35,6 +35,7 @@ import threading
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
@@ -60,6 +61,14 @@ _SCOPES = 16  # parts of the folder that are remembered
 _FTS_K1, _FTS_B, _FTS_LEAST = 1.2, 0.75, 1e-6  # of SQLite's bm25()
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How often texts hold each of some terms, shape (terms, texts), and how many terms they have, shape (texts,)."""
+
+    counts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
 
 
 class Columns:
@@ -99,11 +108,7 @@ class Columns:
         self._ids_in_order = self._ids[self._order]
         # Ties go by the document's name, then by place in it.
         self._ranks = np.argsort(np.argsort(np.array(self.sources, dtype=object))).astype(np.int64)
-        own = (
-            np.where(self._there, self._lengths + self._title_lengths[self._documents], 0)
-            if len(self)
-            else self._lengths
-        )
+        own = np.where(self._there, self._lengths + self._title_lengths[self._documents], 0)
         self._norms = _FTS_K1 * (1 - _FTS_B + _FTS_B * own / ((own.sum() / max(len(alive), 1)) or 1.0))
         self._inside = lru_cache(_SCOPES)(self._find_inside)
 
@@ -200,32 +205,22 @@ class Columns:
         of_sentences = self._sentences[every].astype(np.float64) @ question
         return self._vectors[rows].astype(np.float64) @ question, of_sentences, borders
 
-    def counted(self, rows: Rows, terms: Iterable[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """How often passages hold each term in text and title, shape (terms, rows), and how often they do together with
-        the passages before and after them in their document, whose title counts once."""
-        before = self._beside(rows, -1)
-        after = self._beside(rows, 1)
+    def counted(self, rows: Rows, terms: Iterable[str]) -> tuple[Counted, Counted]:
+        """What passages hold of each term in text and title, and what they hold together with the passages before and
+        after them in their document, whose title counts once."""
+        beside = [self._beside(rows, step) for step in (-1, 1)]
         own, window = [], []
         for term in terms:
             titled = self._titles.counted(term, self._documents[rows])
             here = self._postings.counted(term, rows)
-            around = here.copy()
-            for beside in (before, after):
-                there = beside >= 0
-                around += np.where(there, self._postings.counted(term, beside) - titled, 0)
             own.append(here)
-            window.append(around)
+            window.append(
+                here + sum(np.where(one >= 0, self._postings.counted(term, one) - titled, 0) for one in beside)
+            )
+        length = self._lengths[rows].astype(np.int64) + self._title_lengths[self._documents[rows]]
+        wide = length + sum(np.where(one >= 0, self._lengths[one], 0) for one in beside)
         shape = (len(own), len(rows))
-        return np.array(own, np.int64).reshape(shape), np.array(window, np.int64).reshape(shape)
-
-    def term_counts(self, rows: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """How many terms passages and their titles have, and how many together with the passages beside them."""
-        own = self._lengths[rows].astype(np.int64) + self._title_lengths[self._documents[rows]]
-        window = own.copy()
-        for step in (-1, 1):
-            beside = self._beside(rows, step)
-            window += np.where(beside >= 0, self._lengths[beside], 0)
-        return own, window
+        return Counted(np.reshape(own, shape), length), Counted(np.reshape(window, shape), wide)
 
     def _beside(self, rows: Rows, step: int) -> Rows:
         """The passage before (-1) or after (1) each in its document; -1 where there is none."""
@@ -370,11 +365,16 @@ class KeptColumns:
         kept = self._kept()
         return self._open(kept) if kept.get("generation") == generation else None
 
+    def hold(self, generation: int) -> bool:
+        """Whether there is a whole copy of the manifest at this generation; it is not opened."""
+        kept = self._kept()
+        return kept.get("generation") == generation and self._is_whole(kept)
+
     def make(self) -> None:
         """Make a copy of the manifest as it is, unless there is one. Called by whoever may change the index."""
         with self._making:
             try:
-                if self.of(self._manifest.generation) is None:
+                if not self.hold(self._manifest.generation):
                     self._make()
             except (OSError, FootnoteError):
                 # Nothing is lost: the tables answer. The next sync says what is wrong with the disk, or tries again.
@@ -383,7 +383,7 @@ class KeptColumns:
     def discard(self) -> bool:
         """Throw the copies away; whether the one that was last made is not as it was written."""
         kept = self._kept()
-        damaged = bool(kept) and _seal_of(self._home / kept["name"]) != kept["seal"]
+        damaged = bool(kept) and not self._is_whole(kept)
         self._manifest.put(_KEY, "")
         for path in self._home.glob("columns-*"):
             shutil.rmtree(path, ignore_errors=True)
@@ -399,11 +399,15 @@ class KeptColumns:
     def _open(self, kept: dict[str, Any]) -> Columns | None:
         with self._guard:
             if self._opened is None or self._opened.generation != kept["generation"]:
-                path = self._home / kept["name"]
-                if _seal_of(path) != kept["seal"]:
+                if not self._is_whole(kept):
                     return None  # the next sync makes it anew
-                self._opened = Columns(path, self._manifest)
+                self._opened = Columns(self._home / kept["name"], self._manifest)
             return self._opened
+
+    def _is_whole(self, kept: dict[str, Any]) -> bool:
+        """Whether the files of a copy are as they were written."""
+        seal: list[list[str | int]] = kept["seal"]
+        return _seal_of(self._home / kept["name"]) == seal
 
     def _make(self) -> None:
         kept = self._kept()

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from index.columns import Columns, KeptColumns, Rows
+from index.columns import Columns, Counted, KeptColumns, Rows
 from index.embedding import Embedder, Vectors
 from index.manifest import Candidate, Manifest, TermStatistics
 from index.rarity import idf
@@ -106,12 +106,11 @@ class Finder:
             return ()
         similarities, of_sentences, borders = columns.similarities(rows, vector)
         own, window = columns.counted(rows, weights)
-        own_length, window_length = columns.term_counts(rows)
         idfs = np.array(list(weights.values()))
         scores = _PASSAGE * similarities
         scores += _SENTENCE * _highest(of_sentences, borders)
-        lexical = _TERMS * _saturated(idfs, own, own_length, columns.statistics.mean_terms, _B_PASSAGE)
-        lexical += _WINDOW * _saturated(idfs, window, window_length, columns.statistics.mean_window, _B_WINDOW)
+        lexical = _TERMS * _saturated(idfs, own, columns.statistics.mean_terms, _B_PASSAGE)
+        lexical += _WINDOW * _saturated(idfs, window, columns.statistics.mean_window, _B_WINDOW)
         scores = np.round(scores + lexical / (idfs.sum() or 1.0), _DIGITS)
         best = columns.ranked(rows, scores)[:limit]
         passages = self._manifest.passages_numbered(columns.numbers_of(rows[best]).tolist())
@@ -143,7 +142,8 @@ class Finder:
         candidates = self._manifest.candidates(list(dict.fromkeys([*by_terms, *by_vector])))
         statistics = self._current_statistics(generation)
         weights = _weights(self._manifest, wanted, statistics.passages)
-        scored = [_Scored.of(candidate, vector, weights, statistics) for candidate in candidates]
+        exact = vector.astype(np.float64)
+        scored = [_Scored.of(candidate, exact, weights, statistics) for candidate in candidates]
         scored.sort(key=lambda one: (-one.score, one.candidate.source, one.candidate.start))
         return tuple(Hit(one.candidate.passage, one.score, tuple(one.similarities.tolist())) for one in scored[:limit])
 
@@ -153,14 +153,14 @@ class Finder:
                 return self._store.nearest(vector, CANDIDATES)
             if self._vectors[0] != generation:
                 self._vectors = (generation, *self._manifest.vectors_in(EVERYTHING))
-            return _nearest_of(*self._vectors[1:], vector, CANDIDATES)
+            return nearest_of(*self._vectors[1:], vector, CANDIDATES)
         inside = self._manifest.passages_in(scope)
         if inside > FEW and self._store is not None:
             for limit in _wider(self._manifest.passages_in(EVERYTHING), inside):
                 found = self._manifest.those_in(scope, self._store.nearest(vector, limit))
                 if len(found) >= CANDIDATES:
                     return found[:CANDIDATES]
-        return _nearest_of(*self._manifest.vectors_in(scope), vector, CANDIDATES)
+        return nearest_of(*self._manifest.vectors_in(scope), vector, CANDIDATES)
 
     def _current_statistics(self, generation: int) -> TermStatistics:
         known, statistics = self._statistics
@@ -177,7 +177,7 @@ def _wider(passages: int, inside: int) -> list[int]:
     return sorted({min(evenly, _WIDEST), min(4 * evenly, _WIDEST), _WIDEST})
 
 
-def _nearest_of(ids: Sequence[str], vectors: Vectors, vector: Vectors, limit: int) -> list[str]:
+def nearest_of(ids: Sequence[str], vectors: Vectors, vector: Vectors, limit: int) -> list[str]:
     """Those of `ids` whose vectors, shape (len(ids), dimensions), are nearest to one of shape (dimensions,)."""
     if not ids:
         return []
@@ -198,12 +198,10 @@ def _highest(values: NDArray[np.float64], borders: NDArray[np.int64]) -> NDArray
     return found
 
 
-def _saturated(
-    idfs: NDArray[np.float64], counts: NDArray[np.int64], lengths: NDArray[np.int64], mean_length: float, b: float
-) -> NDArray[np.float64]:
-    """BM25 of counts, shape (terms, rows), in texts of so many terms, shape (rows,)."""
-    norms = _K1 * (1 - b + b * lengths / (mean_length or 1.0))
-    bm25: NDArray[np.float64] = idfs @ (counts / (counts + norms))
+def _saturated(idfs: NDArray[np.float64], texts: Counted, mean_length: float, b: float) -> NDArray[np.float64]:
+    """BM25 of texts, shape (texts,), by what they hold of terms with these idfs."""
+    norms = _K1 * (1 - b + b * texts.lengths / (mean_length or 1.0))
+    bm25: NDArray[np.float64] = idfs @ (texts.counts / (texts.counts + norms))
     return bm25
 
 
@@ -217,9 +215,12 @@ class _Scored:
 
     @classmethod
     def of(
-        cls, candidate: Candidate, question: Vectors, weights: Mapping[str, float], statistics: TermStatistics
+        cls,
+        candidate: Candidate,
+        question: NDArray[np.float64],
+        weights: Mapping[str, float],
+        statistics: TermStatistics,
     ) -> _Scored:
-        question = question.astype(np.float64)
         similarities: NDArray[np.float64] = candidate.sentence_vectors.astype(np.float64) @ question
         lexical = _TERMS * _bm25(weights, candidate.terms, statistics.mean_terms, _B_PASSAGE)
         lexical += _WINDOW * _bm25(weights, candidate.window, statistics.mean_window, _B_WINDOW)

@@ -183,8 +183,8 @@ class FolderIndex:
     def in_step(self) -> SyncReport | None:
         """What a sync would report, where there is nothing for one to do; Chroma need not be opened to know. None where
         there is. Raises FolderMissing, IndexDamaged."""
-        kept = KeptColumns(self.manifest)
-        if not self.manifest.complete or self.manifest.strays() or kept.of(self.manifest.generation) is None:
+        fast = KeptColumns(self.manifest).hold(self.manifest.generation)
+        if not (fast and self.manifest.complete) or self.manifest.strays():
             return None
         return in_step(self.folder, self.manifest)
 

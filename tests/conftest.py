@@ -30,6 +30,14 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[llama_server.Lla
     server.kill()
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder of documents."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One data folder for the session, so that the model's graph is built once; every folder has its own index in it."""

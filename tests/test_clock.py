@@ -59,17 +59,20 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def index(folder: Path, tmp_path: Path) -> Iterator[FolderIndex]:
     index = FolderIndex.open(folder, tmp_path / "data", HashEmbedder())
     yield index
     index.close()
+
+
+@pytest.fixture
+def whole_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file system keeps whole seconds and no time of change."""
+    for module in (scanning, sync):
+        monkeypatch.setattr(module, "stat_of", lambda info: f"{info.st_size}:{int(info.st_mtime)}")
+        monkeypatch.setattr(
+            module, "is_settled", lambda info, now: now - int(info.st_mtime) * 1_000_000_000 > 2_000_000_000
+        )
 
 
 def answered(index: FolderIndex, question: str) -> str:
@@ -103,15 +106,11 @@ def test_an_edit_that_keeps_size_and_time_is_noticed_whatever_the_clock_shows(
     assert_whole(index)
 
 
+@pytest.mark.usefixtures("whole_seconds")
 def test_an_edit_at_a_time_that_the_clock_shows_again_after_it_was_set_back_is_noticed(
-    index: FolderIndex, folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    index: FolderIndex, folder: Path, clock: Clock
 ) -> None:
-    """The file system keeps whole seconds and no time of change, and the second write falls into the second of the first."""
-    for module in (scanning, sync):
-        monkeypatch.setattr(module, "stat_of", lambda info: f"{info.st_size}:{int(info.st_mtime)}")
-        monkeypatch.setattr(
-            module, "is_settled", lambda info, now: now - int(info.st_mtime) * 1_000_000_000 > 2_000_000_000
-        )
+    """The second write falls into the second of the first."""
     path = folder / "a.txt"
     path.write_text("The answer is 41.")
     os.utime(path, (2_000_000_000, 2_000_000_000))
@@ -126,15 +125,11 @@ def test_an_edit_at_a_time_that_the_clock_shows_again_after_it_was_set_back_is_n
     assert "42" in answered(index, "What is the answer?")
 
 
+@pytest.mark.usefixtures("whole_seconds")
 def test_an_edit_while_the_clock_is_set_back_is_noticed_although_it_was_not_looked_at_before(
-    index: FolderIndex, folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    index: FolderIndex, folder: Path, clock: Clock
 ) -> None:
     """As before, but the first look after the clock was set back comes when the second write has been."""
-    for module in (scanning, sync):
-        monkeypatch.setattr(module, "stat_of", lambda info: f"{info.st_size}:{int(info.st_mtime)}")
-        monkeypatch.setattr(
-            module, "is_settled", lambda info, now: now - int(info.st_mtime) * 1_000_000_000 > 2_000_000_000
-        )
     path = folder / "a.txt"
     path.write_text("The answer is 41.")
     os.utime(path, (2_000_000_000, 2_000_000_000))

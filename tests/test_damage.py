@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from contents import Contents, assert_whole, contents
 from hash_embedder import HashEmbedder
+from texts import WORDS
 
 from index.errors import FootnoteError
 from index.folder import FolderIndex
@@ -57,26 +58,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     folder = root / "documents"
     folder.mkdir()
     chance = random.Random(4)
-    words = [
-        "harbour",
-        "treaty",
-        "engine",
-        "river",
-        "senate",
-        "orchard",
-        "bridge",
-        "winter",
-        "signal",
-        "copper",
-        "valley",
-        "lantern",
-        "archive",
-        "mill",
-    ]
     for file in range(FILES):
         lots = range(file * PARAGRAPHS, (file + 1) * PARAGRAPHS)
         text = "\n\n".join(
-            f"Lot {lot} leaves by gate {lot % 7}. The {' '.join(chance.choices(words, k=55))} stays." for lot in lots
+            f"Lot {lot} leaves by gate {lot % 7}. The {' '.join(chance.choices(WORDS, k=55))} stays." for lot in lots
         )
         (folder / f"{file:02}.txt").write_text(text)
     index = FolderIndex.open(folder, root / "closed", HashEmbedder())

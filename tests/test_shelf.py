@@ -15,13 +15,6 @@ from assistant.shelf import Shelf, safe_name
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def shelf(folder: Path, tmp_path: Path) -> Shelf:
     return Shelf(folder, tmp_path / "data" / "trash")
 
