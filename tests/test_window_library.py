@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from kinds import make_kinds
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 from window_server import Window, ask, ready, serving, until
 
 
@@ -51,6 +51,47 @@ def test_words_are_found_in_the_documents_without_asking_and_open_at_the_place(l
     expect(library.get_by_role("img", name=words)).to_be_in_viewport()
     library.get_by_role("button", name="scan.pdf", exact=True).click()
     expect(library.locator(".st-key-source-pane")).to_contain_text("The PDF is damaged.")
+
+
+def test_what_a_click_opened_stays_open_when_the_documents_change_before_the_browser_knows_of_it(
+    window: Window, page: Page
+) -> None:
+    sockets: list[WebSocketRoute] = []
+    held: list[str | bytes] | None = None
+
+    def between(browser: WebSocketRoute) -> None:
+        server = browser.connect_to_server()
+
+        def to_browser(message: str | bytes) -> None:
+            if held is None:
+                browser.send(message)
+            else:
+                held.append(message)
+
+        server.on_message(to_browser)
+        browser.on_message(server.send)
+        sockets.append(browser)
+
+    page.route_web_socket("**/_stcore/stream", between)
+    ready(page, window.url, 6)
+    page.get_by_role("button", name="Library").click()
+    added = window.folder / "late.txt"
+    try:
+        button = page.get_by_role("button", name="letter.md", exact=True)
+        expect(button).to_be_visible()
+        page.wait_for_timeout(1_000)
+        held = []
+        button.click()
+        page.wait_for_timeout(1_000)  # the click has come to the server, and its answer is held back
+        added.write_text("The lighthouse is painted white.")
+        page.wait_for_timeout(8_000)  # more than the time between two of the timer's looks at an index at rest
+        late, held = held, None
+        for message in late:
+            sockets[-1].send(message)
+        expect(page.locator(".files tbody tr").filter(has_text="late.txt")).to_contain_text("Can be asked")
+        expect(page.locator(".st-key-source-pane")).to_contain_text("letter.md")
+    finally:
+        added.unlink()
 
 
 def test_a_dropped_file_is_added_and_one_of_the_same_name_is_not_overwritten_unasked(

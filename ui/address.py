@@ -19,13 +19,28 @@ LIBRARY, SETTINGS = "library", "settings"
 _OPENED = ("t", "f", "p", "d", "s", "e")
 
 
+def keep() -> None:
+    """Take the address as what the person wants to see. Called where a page begins to be drawn."""
+    st.session_state.address = st.query_params.to_dict()
+
+
+def restore() -> None:
+    """Go back to the address that the page was drawn for. Called where a part of the page is drawn alone.
+
+    A timer in the browser asks for that with the address that the browser has at that moment, which a click that is still
+    on its way has left behind. A page drawn anew from there would close what the person has just opened.
+    """
+    if st.query_params.to_dict() != st.session_state.address:
+        st.query_params.from_dict(st.session_state.address)
+
+
 def conversation() -> str:
     return str(st.query_params.get("c", ""))
 
 
 def turn_to(conversation: str) -> None:
     """Show a conversation, or with an empty id the page where one begins."""
-    st.query_params.from_dict({"c": conversation} if conversation else {})
+    _set({"c": conversation} if conversation else {})
 
 
 def view() -> str:
@@ -37,7 +52,7 @@ def view() -> str:
 def go_to(view: str) -> None:
     """Show a view, or with an empty name the conversation again."""
     kept = {name: value for name, value in _kept().items() if name != "v"}
-    st.query_params.from_dict(kept | ({"v": view} if view else {}))
+    _set(kept | ({"v": view} if view else {}))
     st.session_state.pop("settings-said", None)
 
 
@@ -61,8 +76,13 @@ def show(opened: Opened | Excerpt | None) -> None:
             named = {"t": str(turn), "p" if closest else "f": str(at + 1)}
         case Excerpt(source, start, end):
             named = {"d": source} | ({"s": str(start), "e": str(end)} if end else {})
-    st.query_params.from_dict(_kept() | named)
+    _set(_kept() | named)
     st.session_state.context = CONTEXT
+
+
+def _set(named: dict[str, str]) -> None:
+    st.query_params.from_dict(named)
+    keep()
 
 
 def _kept() -> dict[str, str]:

@@ -69,6 +69,7 @@ def draw_unsent(desk: Desk, conversation: str) -> None:
 
 def draw_turn(desk: Desk, conversation: str, turn: Turn, *, was_going_on: bool) -> None:
     """A question with its answer: the one way an answer gets onto the page."""
+    address.restore()
     writing = desk.writing(turn.id)
     answer = writing.answer if writing else turn.answer
     going_on = writing is not None and not writing.done

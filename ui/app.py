@@ -47,6 +47,7 @@ def room_of(folder: str) -> Room:
 def main() -> None:
     st.set_page_config("Footnote", PARTS / "icon.svg", layout="wide")
     st.html(PARTS / "page.css")
+    address.keep()
     try:
         if visit := entered():
             draw_entry(visit)
@@ -139,6 +140,7 @@ def draw_notice(desk: Desk) -> None:
 
 def draw_documents(desk: Desk, *, seen: tuple[bool, bool, int]) -> None:
     """The index and its documents. When either moved on since the page was drawn, all of the page is drawn again."""
+    address.restore()
     if stand(desk) != seen:
         st.rerun()
     sync = desk.room.sync
