@@ -84,12 +84,9 @@ def systems(index: FolderIndex) -> dict[str, Callable[[str], list[Passage]]]:
 
 def scifact(folder: Path, cache: Path) -> None:
     index = opened(folder / "documents", cache)
-    relevant: dict[str, set[str]] = {}
-    for line in (folder / "qrels.tsv").read_text(encoding="utf-8").splitlines()[1:]:
-        query, document, _ = line.split("\t")
-        relevant.setdefault(query, set()).add(f"{document}.txt")
+    relevant = judgements(folder)
     for name, search in systems(index).items():
-        gains = [_ndcg(_documents(search(q["question"])), relevant[q["id"]]) for q in questions(folder)]
+        gains = [ndcg(_documents(search(q["question"])), relevant[q["id"]]) for q in questions(folder)]
         low, high = _bootstrap(gains)
         print(
             f"SciFact  {name:<9} nDCG@10 {np.mean(gains):.3f}  (95% of resamples: {low:.3f} to {high:.3f})", flush=True
@@ -101,7 +98,17 @@ def _documents(passages: Sequence[Passage]) -> list[str]:
     return list(dict.fromkeys(passage.source for passage in passages))[:10]
 
 
-def _ndcg(found: Sequence[str], relevant: set[str]) -> float:
+def judgements(folder: Path) -> dict[str, set[str]]:
+    """The names of the documents of SciFact that bear on each question, by its id."""
+    relevant: dict[str, set[str]] = {}
+    for line in (folder / "qrels.tsv").read_text(encoding="utf-8").splitlines()[1:]:
+        query, document, _ = line.split("\t")
+        relevant.setdefault(query, set()).add(f"{document}.txt")
+    return relevant
+
+
+def ndcg(found: Sequence[str], relevant: set[str]) -> float:
+    """nDCG@10 of one ranking of up to 10 documents, each of which bears on the question or does not."""
     gain = sum(1 / math.log2(rank + 1) for rank, source in enumerate(found, 1) if source in relevant)
     return gain / sum(1 / math.log2(rank + 1) for rank in range(1, min(len(relevant), 10) + 1))
 

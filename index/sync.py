@@ -537,17 +537,17 @@ def _parts(group: Sequence[_New]) -> Iterator[list[_Row]]:
 
 def _embedded(embedder: Embedder, passages: Sequence[Passage]) -> tuple[Vectors, list[Vectors]]:
     """The passages' vectors, each embedded under its document's title, and those of each one's sentences."""
-    texts = [_titled(passage) for passage in passages]
-    for passage in passages:
-        texts.extend(passage.text[s - passage.start : e - passage.start].strip() for s, e in passage.sentences)
-    vectors = embedder.embed_passages(texts)
+    texts = [texts_of(passage) for passage in passages]
+    vectors = embedder.embed_passages([first for first, *_ in texts] + [text for _, *rest in texts for text in rest])
     borders = np.cumsum([len(passage.sentences) for passage in passages])[:-1]
     return vectors[: len(passages)], np.split(vectors[len(passages) :], borders)
 
 
-def _titled(passage: Passage) -> str:
+def texts_of(passage: Passage) -> list[str]:
+    """What is embedded of a passage: itself under its document's title, then each of its sentences."""
     text = passage.text.strip()
-    return text if text.startswith(passage.title) else f"{passage.title}\n{text}"
+    titled = text if text.startswith(passage.title) else f"{passage.title}\n{text}"
+    return [titled, *(passage.text[s - passage.start : e - passage.start].strip() for s, e in passage.sentences)]
 
 
 def _cannot_open(fault: OSError) -> str:

@@ -45,6 +45,10 @@ WHOM = "Who did the US Deputy Secretary of State meet?"
 WANTS = "What does Russia want from the United States?"
 WHERE = "Where did Sherman speak about missile deployments and exercises?"
 PRIME = "What is a prime number?"
+MET = (
+    "The US Deputy Secretary of State met the Russian Deputy Foreign Minister in Geneva on Monday. "
+    "They spoke for eight hours about missiles and about exercises."
+)
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,8 @@ def served(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Iterator[Ser
 
 @pytest.fixture(scope="module")
 def generating(tmp_path_factory: pytest.TempPathFactory, data: Path, llama: LlamaServer) -> Iterator[Served]:
-    folder = Path(shutil.copytree(SEEDS, tmp_path_factory.mktemp("folder") / "seeds"))
+    folder = tmp_path_factory.mktemp("short")  # a model on one thread reads a long prompt for a minute
+    (folder / "met.txt").write_text(MET)
     with serving(folder, data, llama.base_url) as running:
         yield running
 
