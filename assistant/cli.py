@@ -66,6 +66,15 @@ ChromaOption = Annotated[
         "one indexer can share it. Default: FOOTNOTE_CHROMA_URL, else inside Footnote.",
     ),
 ]
+WorkersOption = Annotated[
+    str | None,
+    typer.Option(
+        "--workers",
+        metavar="tcp://HOST:8786",
+        help="Have the passages embedded by the workers of the Dask cluster at this address, which 'dask scheduler' "
+        "prints. Default: FOOTNOTE_WORKERS, else here.",
+    ),
+]
 InOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -166,9 +175,10 @@ def index(
         bool, typer.Option("--removed", help="Confirm that documents which went all at once were removed on purpose.")
     ] = False,
     chroma_url: ChromaOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Bring the index in step with the folder."""
-    with _told(), _library(folder, chroma_url) as library:
+    with _told(), _library(folder, chroma_url, workers) as library:
         if dry_run:
             _print_plan(library.plan())
         else:
@@ -299,12 +309,14 @@ def _folder(given: Path | None) -> Path:
     raise FootnoteError(_NO_FOLDER)
 
 
-def _settings(chroma_url: str | None) -> Settings:
+def _settings(chroma_url: str | None, workers: str | None = None) -> Settings:
     """The settings, with what the command line says in place of the environment's; a window reads them there too."""
     from assistant.settings import Settings
 
     if chroma_url is not None:
         os.environ["FOOTNOTE_CHROMA_URL"] = chroma_url
+    if workers is not None:
+        os.environ["FOOTNOTE_WORKERS"] = workers
     return Settings.read()
 
 
@@ -315,11 +327,11 @@ def _inside(folder: Path, path: str) -> str:
 
 
 @contextmanager
-def _library(folder: Path | None, chroma_url: str | None) -> Iterator[Library]:
+def _library(folder: Path | None, chroma_url: str | None, workers: str | None = None) -> Iterator[Library]:
     chosen = _folder(folder)
     from assistant.library import Library
 
-    library = Library.open(chosen, _settings(chroma_url))
+    library = Library.open(chosen, _settings(chroma_url, workers))
     try:
         yield library
     finally:

@@ -44,7 +44,9 @@ class Library:
     @classmethod
     def open(cls, folder: Path, settings: Settings) -> Library:
         """Open a folder. Raises FolderMissing, HistoryUnusable."""
-        index = FolderIndex.open(folder, settings.data_dir, chroma_url=settings.chroma_url or None)
+        index = FolderIndex.open(
+            folder, settings.data_dir, chroma_url=settings.chroma_url or None, workers=settings.workers or None
+        )
         return cls(index, History(index.home / "history.sqlite"), settings.endpoint)
 
     @property

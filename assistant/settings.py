@@ -7,6 +7,8 @@
     FOOTNOTE_TIMEOUT     seconds without a byte from the endpoint after which it counts as gone
     FOOTNOTE_DATA_DIR    where indexes and conversations are kept
     FOOTNOTE_CHROMA_URL  address of a Chroma server (`chroma run`) for the index; unset, Chroma runs inside Footnote
+    FOOTNOTE_WORKERS     address of the scheduler of a Dask cluster whose workers embed passages; unset, they are embedded
+                         here
     FOOTNOTE_LOGIN       a TOML file with the OpenID provider that people sign in with (see assistant/login.py); unset,
                          the window is one person's, on this machine
     FOOTNOTE_TOKEN       what clients of `footnote serve` must send; unset, it makes one up at each start
@@ -69,6 +71,7 @@ class Settings(BaseSettings):
     )
 
     chroma_url: str = Field(default="", validation_alias="FOOTNOTE_CHROMA_URL")
+    workers: str = Field(default="", validation_alias="FOOTNOTE_WORKERS")
     token: SecretStr = Field(default=SecretStr(""), validation_alias="FOOTNOTE_TOKEN")
     login: Path | None = Field(default=None, validation_alias="FOOTNOTE_LOGIN")
 
@@ -118,6 +121,15 @@ class Settings(BaseSettings):
         parts = urlsplit(value)
         if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path):
             raise ValueError("give the address of a server that 'chroma run' started, as http://localhost:8000.")
+        return value
+
+    @field_validator("workers", mode="after")
+    @classmethod
+    def _a_schedulers_address(cls, value: str) -> str:
+        value = value.strip().rstrip("/")
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("tcp", "tls") or not parts.hostname or not parts.port or parts.path):
+            raise ValueError("give the address that 'dask scheduler' printed, as tcp://192.168.1.7:8786.")
         return value
 
     @field_validator("key", mode="after")

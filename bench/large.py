@@ -113,6 +113,7 @@ class StandIn:
 
     fingerprint = "stand-in/384"
     dimensions = 384
+    at_once = 128
 
     def __init__(self, cache: Path) -> None:
         from index.embedding import MiniLM

@@ -51,6 +51,12 @@ class Embedder(Protocol):
     @property
     def dimensions(self) -> int: ...
 
+    @property
+    def at_once(self) -> int:
+        """How many passages, with their sentences, it is best given at a time: enough to be kept busy, few enough that
+        little is lost by a crash, since what is embedded is kept when all of them are. May raise WorkersUnreachable."""
+        ...
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """The number of tokens of each text, without the marks that the model adds."""
         ...
@@ -72,6 +78,7 @@ class MiniLM:
 
     fingerprint = f"{MODEL_NAME}/fp32/{MAX_TOKENS}"
     dimensions = DIMENSIONS
+    at_once = 128
 
     def __init__(self, cache_dir: Path) -> None:
         self._cache_dir = cache_dir

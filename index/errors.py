@@ -10,6 +10,7 @@ FootnoteError
 ├── ScopeUnusable        no document is where, or of the time, that a question is to be asked of
 ├── StoreUnreachable     the Chroma server does not answer
 ├── ReadingUnavailable   no process can be started to read files in
+├── WorkersUnreachable   the cluster that passages are to be embedded by does not embed
 ├── EmbeddingFailed      the embedding model gave no vectors
 └── (assistant.errors)   EndpointError and its kinds
 """
@@ -59,3 +60,7 @@ class ReadingUnavailable(FootnoteError):
 
 class EmbeddingFailed(FootnoteError):
     """The embedding model or endpoint gave no usable vectors."""
+
+
+class WorkersUnreachable(FootnoteError):
+    """The scheduler or the workers of the Dask cluster at the given address are not there."""

@@ -111,12 +111,22 @@ class FolderIndex:
 
     @classmethod
     def open(
-        cls, folder: Path, data_dir: Path, embedder: Embedder | None = None, chroma_url: str | None = None
+        cls,
+        folder: Path,
+        data_dir: Path,
+        embedder: Embedder | None = None,
+        chroma_url: str | None = None,
+        workers: str | None = None,
     ) -> FolderIndex:
-        """Open a folder's index, kept below `data_dir`; made when it is first synced. Raises FolderMissing,
-        IndexUnwritable, and IndexDamaged if only its owner can mend it."""
+        """Open a folder's index, kept below `data_dir`; made when it is first synced. With `workers`, the address of a
+        Dask scheduler, its passages are embedded by those. Raises FolderMissing, IndexUnwritable, and IndexDamaged if
+        only its owner can mend it."""
         folder = existing_folder(folder)
         own_model = MiniLM(data_dir / "models")
+        if workers:
+            from index.fan_out import Cluster
+
+            embedder = Cluster(workers, own_model)
 
         def embedder_of(model: str) -> Embedder | None:
             return next((known for known in (embedder, own_model) if known and known.fingerprint == model), None)
@@ -335,7 +345,7 @@ class FolderIndex:
         self._making.start()
 
     def _examine_manifest(self) -> None:
-        if isinstance(self._embedder, MiniLM):
+        if isinstance(self._embedder, MiniLM):  # what is embedded elsewhere is examined there
             self._found.extend(self._embedder.examine())
         try:
             kept, expected = self.manifest.get("settings"), _settings(self._embedder)

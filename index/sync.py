@@ -27,6 +27,7 @@ import os
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
@@ -49,7 +50,6 @@ OnProgress = Callable[[Progress], None]
 # Documents are gathered until they make so many new passages: enough for full batches, few enough to lose little work.
 # A longer one is embedded in parts of as many.
 _GROUP = 512
-_EMBED_BATCH = 128
 # Fewer documents are soon embedded again, and a small folder is often emptied by hand.
 _MANY = 5
 # How often a file that changes while it is read is read again before it is left for the next sync.
@@ -322,7 +322,7 @@ class _Apply:
 
         def embed_in_parts(row: _Row) -> None:
             self._part.append(row)
-            if len(self._part) >= _GROUP:
+            if len(self._part) >= self._group_size:
                 self._tracker.within(file, row[1].end / length)
                 self._embed_part()
 
@@ -331,8 +331,12 @@ class _Apply:
         row = FileRow(file.source, stat, file.size, indexed.document.content_hash, State.INDEXED)
         self._group.append(_New(change, indexed, row))
         self._gathered += len(indexed.passages)
-        if self._gathered >= _GROUP:
+        if self._gathered >= self._group_size:
             self._flush()
+
+    @cached_property
+    def _group_size(self) -> int:
+        return max(_GROUP, self._embedder.at_once)
 
     def _flush(self) -> None:
         """Index what is gathered. What cannot be embedded does not keep its neighbours from being indexed."""
@@ -398,8 +402,9 @@ class _Apply:
         # Texts of one length in one batch waste least on padding; equal lengths go by key, so that runs are alike.
         wanted = sorted(missing, key=lambda key: (len(by_key[key].text), key))
         self._tracker.gathered(len(rows), len(rows) - len(wanted))
-        for at in range(0, len(wanted), _EMBED_BATCH):
-            keys = wanted[at : at + _EMBED_BATCH]
+        at_once = self._embedder.at_once if wanted else 1
+        for at in range(0, len(wanted), at_once):
+            keys = wanted[at : at + at_once]
             some = [by_key[key] for key in keys]
             # Kept at once: what is embedded is never embedded again, wherever the run is stopped.
             self._manifest.put_vectors(keys, [p.text for p in some], *_embedded(self._embedder, some))

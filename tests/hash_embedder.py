@@ -24,6 +24,7 @@ class HashEmbedder:
     """`embedded` lists every text embedded as a passage, in order. While `broken` is set, embedding fails."""
 
     dimensions = DIMENSIONS
+    at_once = 128
 
     def __init__(self, fingerprint: str = "hash/32") -> None:
         self.fingerprint = fingerprint
