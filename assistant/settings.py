@@ -7,6 +7,7 @@
     FOOTNOTE_TIMEOUT     seconds without a byte from the endpoint after which it counts as gone
     FOOTNOTE_DATA_DIR    where indexes and conversations are kept
     FOOTNOTE_CHROMA_URL  address of a Chroma server (`chroma run`) for the index; unset, Chroma runs inside Footnote
+                         (CHROMA_TENANT, CHROMA_DATABASE and CHROMA_API_KEY are obeyed, as by Chroma's own client)
     FOOTNOTE_WORKERS     address of the scheduler of a Dask cluster whose workers embed passages; unset, they are embedded
                          here
     FOOTNOTE_LOGIN       a TOML file with the OpenID provider that people sign in with (see assistant/login.py); unset,

@@ -1,4 +1,8 @@
-"""The passages' vectors in one Chroma collection: embedded in this process, or behind `chroma run`.
+"""The passages' vectors in one Chroma collection: embedded in this process, or behind a server.
+
+A server is what `chroma run` starts, a distributed deployment of Chroma, or Chroma Cloud: all are spoken to by the same
+client. What that client reads from the environment by Chroma's own documentation holds here too: CHROMA_TENANT and
+CHROMA_DATABASE for where the collection lies, and CHROMA_API_KEY for a server that asks for one.
 
 Chroma is a cache of the manifest. Nothing here decides what is indexed; whatever is lost or damaged is made again.
 """
@@ -22,8 +26,8 @@ if TYPE_CHECKING:
     from chromadb.api import ClientAPI
     from chromadb.api.models.Collection import Collection
 
-# Chroma refuses larger batches than its client's max_batch_size (5,461 here), and `get` of many ids at once fails with
-# "too many SQL variables"; pages of this size stay under both.
+# Chroma refuses larger batches than its client's max_batch_size (5,461 embedded, 300 in Chroma Cloud), and `get` of many
+# ids at once fails with "too many SQL variables"; pages of this size, or the server's where it is smaller, stay under both.
 PAGE = 2000
 
 
@@ -37,6 +41,7 @@ class PassageStore:
     def __init__(self, collection: Collection, client: ClientAPI) -> None:
         self._collection = collection
         self._client = client
+        self._page = min(PAGE, client.get_max_batch_size())
 
     @classmethod
     def embedded(cls, path: Path, name: str) -> PassageStore:
@@ -54,12 +59,8 @@ class PassageStore:
         import chromadb
         import httpx
 
-        parts = urlsplit(url if "//" in url else f"//{url}")
-        tls = parts.scheme == "https"
         try:
-            client = chromadb.HttpClient(
-                parts.hostname or "localhost", parts.port or (443 if tls else 8000), ssl=tls, settings=_settings()
-            )
+            client = _client(url)
             return cls(_collection(client, name), client)
         except (ValueError, OSError, httpx.HTTPError, chromadb.errors.ChromaError) as fault:
             raise StoreUnreachable(
@@ -69,21 +70,21 @@ class PassageStore:
 
     def upsert(self, passages: Sequence[Passage], vectors: Vectors) -> None:
         """Write passages with their vectors, shape (len(passages), dimensions); one that is there is overwritten."""
-        for at in range(0, len(passages), PAGE):
-            some = passages[at : at + PAGE]
+        for at in range(0, len(passages), self._page):
+            some = passages[at : at + self._page]
             with _damage_is_told():
                 self._collection.upsert(
                     ids=[passage.id for passage in some],
-                    embeddings=vectors[at : at + PAGE],
+                    embeddings=vectors[at : at + self._page],
                     documents=[passage.text for passage in some],
                     metadatas=[stored_about(passage) for passage in some],
                 )
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete passages; ids that are not there are passed over."""
-        for at in range(0, len(ids), PAGE):
+        for at in range(0, len(ids), self._page):
             with _damage_is_told():
-                self._collection.delete(ids=list(ids[at : at + PAGE]))
+                self._collection.delete(ids=list(ids[at : at + self._page]))
 
     def nearest(self, vector: Vectors, limit: int) -> list[str]:
         """The ids of the passages nearest to a unit vector of shape (dimensions,), nearest first."""
@@ -96,24 +97,29 @@ class PassageStore:
         offset = 0
         while True:
             with _damage_is_told():
-                page = self._collection.get(limit=PAGE, offset=offset, include=[])["ids"]
+                page = self._collection.get(limit=self._page, offset=offset, include=[])["ids"]
             if not page:
                 return
             yield from page
             offset += len(page)
 
     def vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
-        """The vectors of up to PAGE passages that are in the collection, by id."""
-        with _damage_is_told():
-            found: Any = self._collection.get(ids=list(ids), include=["embeddings"])
-        return dict(zip(found["ids"], found["embeddings"], strict=True))
+        """The vectors of those passages that are in the collection, by id."""
+        vectors: dict[str, Vectors] = {}
+        for at in range(0, len(ids), self._page):
+            with _damage_is_told():
+                found: Any = self._collection.get(ids=list(ids[at : at + self._page]), include=["embeddings"])
+            vectors.update(zip(found["ids"], found["embeddings"], strict=True))
+        return vectors
 
     def rows(self) -> Iterator[tuple[str, str, dict[str, Any], Vectors]]:
         """Every passage as it is stored: id, text, metadata, vector. For checks, not for search."""
         offset = 0
         while True:
             with _damage_is_told():
-                page = self._collection.get(limit=PAGE, offset=offset, include=["documents", "metadatas", "embeddings"])
+                page = self._collection.get(
+                    limit=self._page, offset=offset, include=["documents", "metadatas", "embeddings"]
+                )
             if not page["ids"]:
                 return
             # chromadb types these as optional, whatever `include` asks for.
@@ -145,6 +151,32 @@ def stored_about(passage: Passage) -> dict[str, str | int | float | bool | None]
         "start": passage.start,
         "end": passage.end,
     }
+
+
+def _client(url: str) -> ClientAPI:
+    """The client of a server, with the tenant, the database and the key that the environment names. Raises
+    StoreUnreachable where the key would go over the net in the clear."""
+    import chromadb
+
+    parts = urlsplit(url if "//" in url else f"//{url}")
+    tls = parts.scheme == "https"
+    host, port = parts.hostname or "localhost", parts.port or (443 if tls else 8000)
+    tenant, database, key = (os.environ.get(f"CHROMA_{name}") for name in ("TENANT", "DATABASE", "API_KEY"))
+    if not key:
+        return chromadb.HttpClient(
+            host,
+            port,
+            ssl=tls,
+            settings=_settings(),
+            tenant=tenant or chromadb.config.DEFAULT_TENANT,
+            database=database or chromadb.config.DEFAULT_DATABASE,
+        )
+    if not tls and host not in ("localhost", "127.0.0.1", "::1"):
+        raise StoreUnreachable(
+            f"CHROMA_API_KEY is set, and would go to {url} in the clear. Give an address that begins with https://, or "
+            "unset the key."
+        )
+    return chromadb.CloudClient(tenant, database, key, _settings(), cloud_host=host, cloud_port=port, enable_ssl=tls)
 
 
 def _collection(client: ClientAPI, name: str) -> Collection:
