@@ -66,6 +66,7 @@ def _listening(host: str, port: int) -> socket.socket:
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind(address)
+            listening.listen()  # so that nobody who has read the address is refused while the rest is loaded
         except BaseException:
             listening.close()
             raise

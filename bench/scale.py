@@ -12,10 +12,10 @@ in `tenth/`. Printed for each size, over the same seeded questions in one run, i
 - answered: from the question to the first quoted sentence, as the window does it, of the whole folder, of a half, of a
   tenth and of one file;
 
-each with its ratio to the bare. Every question is timed in every way before the next one, beginning with another way
-each time, so that all ways share what else the machine does. Beside them: the passages stored per second, memory, disk
-per passage, a sync with nothing to do (`idle`), one after an edit of one file and the columns made after it, and how
-long a second process needs until it has answered (`open`).
+each with its ratio to the bare, as JSON. Every question is timed in every way before the next one, beginning with
+another way each time, so that all ways share what else the machine does. Beside them: the passages stored per second,
+memory, disk per passage, a sync with nothing to do (`idle`), one after an edit of one file and the columns made after
+it, and how long a second process needs until it has answered (`open`).
 """
 
 from __future__ import annotations
@@ -57,15 +57,17 @@ def main() -> None:
     if arguments.index:
         _measure(arguments.index)
         return
+    of_sizes = {}
     for size in arguments.sizes:
         with tempfile.TemporaryDirectory(prefix="footnote-scale-") as place:
-            _write(Path(place) / "documents", size)
+            write(Path(place) / "documents", size)
             command = [sys.executable, __file__, "--index", place]
             figures = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
-        print("\n".join(f"{name:<24} {value}" for name, value in figures.items()), end="\n\n", flush=True)
+        of_sizes[f"{figures.pop('passages'):,}"] = figures
+    print(json.dumps({"ms, and ratio to the bare": of_sizes}, indent=1))
 
 
-def _write(folder: Path, passages: int) -> None:
+def write(folder: Path, passages: int) -> None:
     """Paragraphs come to about one passage each."""
     text = paragraphs()
     for number in range(max(1, passages // _PER_FILE)):
@@ -88,7 +90,7 @@ def _measure(place: Path) -> None:
     seconds = time.monotonic() - started
     passages = sum(file.passages for file in index.files())
     one = index.files()[0].source
-    questions = _questions()
+    asking = questions()
     store = index._keeper.opened()
 
     index._making.join()
@@ -105,7 +107,7 @@ def _measure(place: Path) -> None:
         "answered, tenth": answered(Scope.of(["tenth"])),
         "answered, one file": answered(Scope.of([one])),
     }
-    timed = _timed(ways, questions)
+    timed = _timed(ways, asking)
     started = time.monotonic()
     index.sync()
     idle = time.monotonic() - started
@@ -121,7 +123,7 @@ def _measure(place: Path) -> None:
     started = time.monotonic()
     again = FolderIndex.open(place / "documents", place / "data", embedder)
     again.sync()
-    again.retrieve(questions[0])
+    again.retrieve(asking[0])
     opened = time.monotonic() - started
     again.close()
     disk = sum(path.stat().st_size for path in (place / "data").rglob("*") if path.is_file())
@@ -145,7 +147,7 @@ def _measure(place: Path) -> None:
     )
 
 
-def _questions() -> list[str]:
+def questions() -> list[str]:
     """Each a few words of text like the folder's, but not of it."""
     chance = np.random.default_rng(8)
     text = paragraphs(seed=9)
