@@ -19,48 +19,50 @@ _FOR_CITING = ["content_hash", "ordinal", "start", "end", "line", "places", "sen
 
 
 class PassageNode(TextNode):
-    """A node that keeps the hit it was made of. Read back from its metadata, ten of them cost a question a millisecond."""
+    """A hit as llama-index knows one. The id is the passage's; the metadata hold source, title, content_hash, ordinal,
+    start, end, line, places, sentences, similarities and about, what its file says of itself; the SOURCE relation is
+    the document.
+
+    The hit is kept besides: read back from the metadata, ten of them would cost a question a millisecond.
+    """
 
     _hit: Hit = PrivateAttr()
 
+    def __init__(self, hit: Hit) -> None:
+        passage = hit.passage
+        super().__init__(
+            id_=passage.id,
+            text=passage.text,
+            metadata={
+                "source": passage.source,
+                "title": passage.title,
+                "content_hash": passage.content_hash,
+                "ordinal": passage.ordinal,
+                "start": passage.start,
+                "end": passage.end,
+                "line": passage.line,
+                "places": place_rows(passage.places),
+                "sentences": passage.sentences,
+                "similarities": hit.similarities,
+                "about": metadata_fields(passage.metadata),
+            },
+            excluded_embed_metadata_keys=_FOR_CITING,
+            excluded_llm_metadata_keys=_FOR_CITING,
+            relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=passage.source, hash=passage.content_hash)},
+        )
+        self._hit = hit
+
 
 class PassageRetriever(BaseRetriever):
-    """A llama-index retriever of passages. A node's id is the passage's; its metadata hold source, title, content_hash,
-    ordinal, start, end, line, places, sentences, similarities and about, what its file says of itself; its SOURCE
-    relation is the document."""
+    """A llama-index retriever of passages, each a PassageNode."""
 
     def __init__(self, finder: Finder, limit: int = 10, scope: Scope = EVERYTHING) -> None:
         super().__init__()
         self._finder, self._limit, self._scope = finder, limit, scope
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return [_node(hit) for hit in self._finder.find(query_bundle.query_str, self._limit, self._scope)]
-
-
-def _node(hit: Hit) -> NodeWithScore:
-    passage = hit.passage
-    node = PassageNode(
-        id_=passage.id,
-        text=passage.text,
-        metadata={
-            "source": passage.source,
-            "title": passage.title,
-            "content_hash": passage.content_hash,
-            "ordinal": passage.ordinal,
-            "start": passage.start,
-            "end": passage.end,
-            "line": passage.line,
-            "places": place_rows(passage.places),
-            "sentences": passage.sentences,
-            "similarities": hit.similarities,
-            "about": metadata_fields(passage.metadata),
-        },
-        excluded_embed_metadata_keys=_FOR_CITING,
-        excluded_llm_metadata_keys=_FOR_CITING,
-    )
-    node._hit = hit
-    node.relationships[NodeRelationship.SOURCE] = RelatedNodeInfo(node_id=passage.source, hash=passage.content_hash)
-    return NodeWithScore(node=node, score=hit.score)
+        hits = self._finder.find(query_bundle.query_str, self._limit, self._scope)
+        return [NodeWithScore(node=PassageNode(hit), score=hit.score) for hit in hits]
 
 
 def hits_of(nodes: Sequence[NodeWithScore]) -> tuple[Hit, ...]:
