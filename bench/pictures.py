@@ -54,7 +54,7 @@ def take(browser: Browser, look: str, settings: dict[str, object], url: str) -> 
     page = context.new_page()
 
     def shot(name: str) -> None:
-        page.wait_for_timeout(900)  # what fades in has faded in
+        page.wait_for_timeout(500)  # what fades in has faded in
         page.screenshot(path=ARTIFACTS / f"{look}-{name}.png")
 
     page.goto(url)

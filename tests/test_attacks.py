@@ -210,6 +210,7 @@ def test_an_answer_that_attacks_is_text_while_it_streams_and_after(
         window.stop()
 
 
+@pytest.mark.slow
 def test_without_the_defence_the_canary_hears_of_all_sixty(browser: Browser, canary: Canary) -> None:
     """What a page that takes text for Markdown with HTML, or for HTML, would make of each."""
     render = MarkdownIt("commonmark", {"html": True}).render
