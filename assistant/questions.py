@@ -94,6 +94,8 @@ def figures(text: str) -> set[str]:
 
 def holds_kind(kind: Kind, sentence: str, question: str) -> bool:
     """Whether the sentence holds words of the kind asked for that the question does not hold itself."""
+    if kind is Kind.ANY:
+        return False
     asked = {word.lower() for word in _words(question)}
     match kind:
         case Kind.NUMBER:
@@ -104,8 +106,6 @@ def holds_kind(kind: Kind, sentence: str, question: str) -> bool:
             return bool((names(sentence) | _opening_name(sentence)) - asked)
         case Kind.WHERE:
             return bool(names(sentence) - asked)
-        case _:
-            return False
 
 
 def could_hold(kind: Kind, text: str, question: str) -> bool:

@@ -60,6 +60,9 @@ _BLOCK = 500_000  # words that are counted at a time
 _SCOPES = 16  # parts of the folder that are remembered
 _FTS_K1, _FTS_B, _FTS_LEAST = 1.2, 0.75, 1e-6  # of SQLite's bm25()
 
+# Every float16 as a float64, by its bits: looked up, they are widened in half the time that numpy takes to reckon it.
+_WIDENED = np.arange(1 << 16, dtype="<u2").view("<f2").astype(np.float64)
+
 _log = logging.getLogger(__name__)
 
 
@@ -202,7 +205,7 @@ class Columns:
         borders = np.concatenate([[0], np.cumsum(sizes)])
         every = np.repeat(starts - borders[:-1], sizes) + np.arange(borders[-1])
         question = vector.astype(np.float64)
-        of_sentences = self._sentences[every].astype(np.float64) @ question
+        of_sentences = _WIDENED[self._sentences.view("<u2").take(every, axis=0)] @ question
         return self._vectors[rows].astype(np.float64) @ question, of_sentences, borders
 
     def counted(self, rows: Rows, terms: Iterable[str]) -> tuple[Counted, Counted]:

@@ -15,7 +15,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from functools import cache
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -777,9 +777,12 @@ def spans_from(rows: Iterable[Sequence[int]]) -> tuple[tuple[int, int], ...]:
     return tuple((start, end) for start, end in rows)
 
 
+_ABOUT = tuple(field.name for field in fields(Metadata))
+
+
 def metadata_fields(metadata: Metadata) -> dict[str, str]:
     """What is given, for JSON."""
-    return {name: value for name, value in asdict(metadata).items() if value}
+    return {name: value for name in _ABOUT if (value := getattr(metadata, name))}
 
 
 def place_rows(places: Iterable[Place]) -> list[list[Any]]:
