@@ -22,6 +22,22 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+# Files that take minutes. A worker takes a whole file at a time, in this order, so none of them may be the last.
+LONG = (
+    "test_window_fit.py",
+    "test_crash.py",
+    "test_cli.py",
+    "test_window_settings.py",
+    "test_full_disk.py",
+    "test_window_source.py",
+    "test_fan_out.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
+
 @pytest.fixture(scope="session")
 def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[llama_server.LlamaServer]:
     """A real llama.cpp server for the whole session; a test that ends its server starts one of its own."""

@@ -273,7 +273,7 @@ def kept_embeddings(data_dir: Path, folder: Path) -> int:
     return 0
 
 
-@pytest.mark.parametrize("kept_before", [0, 128])
+@pytest.mark.parametrize("kept_before", [pytest.param(0, marks=pytest.mark.slow), 128])
 def test_ctrl_c_ends_a_long_index_run_in_a_sentence_and_a_rerun_embeds_nothing_twice(
     run: Run, data_dir: Path, tmp_path: Path, kept_before: int
 ) -> None:

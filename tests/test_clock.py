@@ -236,7 +236,9 @@ def test_of_a_sync_during_which_the_clock_jumps_and_files_change_no_count_or_tim
         if progress.stage == "Indexed" and progress.files_done <= 12:
             (folder / progress.source).write_text(f"Something else of {progress.files_done}. " * 300)
 
-    index = FolderIndex.open(folder, tmp_path / "data", HashEmbedder())
+    embedder = HashEmbedder()
+    embedder.at_once = 4
+    index = FolderIndex.open(folder, tmp_path / "data", embedder)
     report = index.sync(on_progress)
     index.close()
     assert len(report.plan.changed) >= 3

@@ -51,9 +51,10 @@ class Machines:
         return self._start("worker", self.address, *options, **environment)
 
     def joined(self, count: int) -> None:
-        """Wait until so many workers are there."""
-        with distributed.Client(self.address, set_as_default=False, timeout=30) as client:
-            client.wait_for_workers(count, timeout=60)
+        """Wait until the scheduler answers and so many workers are there."""
+        with distributed.Client(self.address, set_as_default=False, timeout=60) as client:
+            if count:
+                client.wait_for_workers(count, timeout=60)
 
     def end(self) -> None:
         for process in self._processes:
@@ -173,7 +174,8 @@ def test_a_cluster_that_goes_away_is_told_and_indexing_here_goes_on_where_it_was
 def test_no_scheduler_and_no_worker_are_each_told_in_a_sentence(
     machines: Machines, documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fan_out, "PATIENCE", 2.0)
+    machines.joined(0)
+    monkeypatch.setattr(fan_out, "PATIENCE", 4.0)
     for address, told in (
         (machines.address, "no worker has come to it"),
         (f"tcp://127.0.0.1:{free_port()}", "the scheduler does not answer"),

@@ -47,7 +47,6 @@ def room_of(folder: str) -> Room:
 def main() -> None:
     st.set_page_config("Footnote", PARTS / "icon.svg", layout="wide")
     st.html(PARTS / "page.css")
-    address.keep()
     try:
         if visit := entered():
             draw_entry(visit)
@@ -63,6 +62,7 @@ def desk_of(visit: Visit) -> Desk:
 
 
 def draw(desk: Desk) -> None:
+    address.keep()
     conversation = address.conversation()
     turns = desk.history.turns(conversation) if conversation else ()
     with st.sidebar:
