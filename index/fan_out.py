@@ -59,7 +59,10 @@ class Cluster:
     @property
     def at_once(self) -> int:
         """Enough passages to keep every worker busy; a passage comes with about four sentences."""
-        return max(self._model.at_once, len(_workers(self._connected())) * _PIECES * _TEXTS // 5)
+        client = self._connected()
+        with self._faults_told():
+            workers = len(_workers(client))
+        return max(self._model.at_once, workers * _PIECES * _TEXTS // 5)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self._model.count_tokens(texts)

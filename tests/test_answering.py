@@ -360,6 +360,7 @@ def test_without_second_opinions_from_a_failing_endpoint_the_codes_stand_and_it_
     assert "second check" in answer.notice
 
 
+@pytest.mark.slow
 def test_a_real_small_models_second_opinions_only_lower_its_answer(
     opened: Open, llama: llama_server.LlamaServer
 ) -> None:

@@ -185,6 +185,7 @@ def test_names_texts_and_titles_that_attack_are_shown_as_text(
         window.stop()
 
 
+@pytest.mark.slow
 def test_an_answer_that_attacks_is_text_while_it_streams_and_after(
     tmp_path: Path, folder: Path, watched: Watched, canary: Canary, model: str
 ) -> None:

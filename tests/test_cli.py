@@ -84,6 +84,7 @@ def test_the_next_best_sentences_are_offered_and_given_on_demand(run: Run) -> No
     assert all(quote in printed for quote in quotes if "\n" not in quote)
 
 
+@pytest.mark.slow
 def test_the_same_question_four_times_cites_the_same(run: Run) -> None:
     assert len({run("ask", "--json", "What does Russia want?").stdout for _ in range(4)}) == 1
 
@@ -103,6 +104,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(run: Run, tmp_path: 
         assert result.stdout == "add     a.txt\n"
 
 
+@pytest.mark.slow
 def test_documents_that_went_all_at_once_are_told_of_until_it_is_confirmed(run: Run, tmp_path: Path) -> None:
     for number in range(8):
         (tmp_path / f"{number}.txt").write_text(f"Report {number} is about the engine.")

@@ -234,7 +234,7 @@ FolderIndex(Path(sys.argv[1]), Path(sys.argv[2]), Dying("new"), None, lambda _: 
 """
 
 
-@pytest.mark.parametrize("batches", [0, pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize("batches", [0, *(pytest.param(after, marks=pytest.mark.slow) for after in (1, 3))])
 def test_a_build_killed_halfway_goes_on_and_the_old_index_answers_in_between(tmp_path: Path, batches: int) -> None:
     desk = Desk(tmp_path, None)
     tests = Path(__file__).parent

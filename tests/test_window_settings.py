@@ -96,6 +96,7 @@ def test_an_endpoint_is_tried_kept_and_used_and_its_key_shows_nowhere(
     assert code == 0
 
 
+@pytest.mark.slow
 def test_where_no_keyring_works_the_environment_is_named_and_no_key_is_asked_for(tmp_path: Path, page: Page) -> None:
     window = window_with(tmp_path, "keyring.backends.fail.Keyring")
     try:
