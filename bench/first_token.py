@@ -28,22 +28,12 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import llama_server  # noqa: E402
 
+from assistant import evaluation  # noqa: E402
 from assistant.answering import answer  # noqa: E402
 from assistant.llm import ChatModel, Stream  # noqa: E402
 from assistant.prompting import Message  # noqa: E402
 from assistant.settings import Endpoint  # noqa: E402
 from index.folder import FolderIndex  # noqa: E402
-
-QUESTIONS = [
-    "What did Sherman say about troop levels?",
-    "Who is the Russian Deputy Foreign Minister?",
-    "What did NATO say about membership?",
-    "Where did the talks take place?",
-    "How many troops are at the border with Ukraine?",
-    "What did Ryabkov say about an invasion?",
-    "What does Russia demand of NATO?",
-    "What did Sherman say about missiles?",
-]
 
 
 class Listened(ChatModel):
@@ -59,15 +49,16 @@ class Listened(ChatModel):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--questions", type=int, default=len(QUESTIONS))
+    parser.add_argument("--questions", type=int, default=8)
     arguments = parser.parse_args()
+    asked = [case.question for case in evaluation.read_cases(evaluation.EXAMPLE) if case.answerable]
     with tempfile.TemporaryDirectory(prefix="footnote-token-") as place:
         server = llama_server.start(Path(place) / "log.txt")
         index = FolderIndex.open(ROOT / "seeds", Path(place) / "data")
         try:
             index.sync()
             index.prepare()
-            figures = measured(server.base_url, index, QUESTIONS[: arguments.questions])
+            figures = measured(server.base_url, index, asked[: arguments.questions])
         finally:
             index.close()
             server.kill()
