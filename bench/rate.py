@@ -87,11 +87,10 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=600)
     parser.add_argument("--folder", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--without-peers", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="footnote-rate-") as place, contextlib.ExitStack() as ends:
         workers = []
-        for name in ["Footnote", *([] if arguments.without_peers else PEERS)]:
+        for name in ["Footnote", *PEERS]:
             workers.append(started(name, Path(place)))
             ends.callback(workers[-1].end)
         figures = {
@@ -161,18 +160,17 @@ def embedding(workers: Sequence[Worker], data: Path, place: Path, count: int, ro
     for worker in workers:
         near = np.argsort(-questions @ np.concatenate(vectors[worker.name]).T, axis=1)
         found = [list(dict.fromkeys(names[owners[at]] for at in row[:100]))[:10] for row in near]
-        both = spent[worker.name] | {"both": np.add(*spent[worker.name].values()).tolist()}
-        spent[worker.name] = both
+        both = spent[worker.name]
+        both["both"] = np.add(both["passages"], both["sentences"]).tolist()
         figures[worker.name] = {
             "passages per second": round(counted["passages"] / sum(both["passages"]), 1),
             "sentences per second": round(counted["sentences"] / sum(both["sentences"]), 1),
             "nDCG@10": round(float(np.mean([ndcg(f, bearing) for f, bearing in zip(found, wanted, strict=True)])), 4),
         }
-    for worker in workers:
-        others = [worker_.name for worker_ in workers if worker_.name != "Footnote"]
-        for what in ("passages", "sentences", "both") if others else ():
-            fastest = np.min([spent[name][what] for name in others], axis=0)
-            figures[worker.name][f"{what}: ratio to the fastest peer"] = median_ratio(fastest, spent[worker.name][what])
+    for what in ("passages", "sentences", "both"):
+        fastest = np.min([spent[name][what] for name in PEERS], axis=0)
+        for name, times in spent.items():
+            figures[name][f"{what}: ratio to the fastest peer"] = median_ratio(fastest, times[what])
     return figures
 
 

@@ -16,14 +16,12 @@ embedded by the real model. Printed as JSON:
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +36,7 @@ from index.folder import FolderIndex
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from window_server import free_port, until  # noqa: E402
+from servers import Machines, chroma  # noqa: E402
 
 ASKED = 100
 _ROUNDS = 5
@@ -98,8 +96,10 @@ def windows(place: Path, url: str) -> dict[str, Any]:
 def workers(place: Path) -> dict[str, Any]:
     texts = [" ".join(next(text).split()[:150]) for text in [paragraphs()] for _ in range(400)]
     model = MiniLM(place / "models")
-    with scheduled(place) as address:
-        cluster = Cluster(address, model)
+    machines = Machines(place / "machines")
+    try:
+        machines.worker()
+        cluster = Cluster(machines.address, model)
         spent: dict[str, list[float]] = {"here": [], "by one worker": []}
         for number in range(_ROUNDS + 1):
             for name, embed in (("here", model.embed_passages), ("by one worker", cluster.embed_passages)):
@@ -108,6 +108,8 @@ def workers(place: Path) -> dict[str, Any]:
                 if number:  # the first one loads the model
                     spent[name].append(time.perf_counter() - started)
         cluster.close()
+    finally:
+        machines.end()
     ratios = [here / there for here, there in zip(*spent.values(), strict=True)]
     return {
         name: {"texts per second": round(len(texts) / float(np.median(some)), 1)} for name, some in spent.items()
@@ -155,56 +157,6 @@ def asked(folder: Path, data: Path, url: str | None) -> dict[str, Any]:
     seconds = time.perf_counter() - started
     index.close()
     return {"ms": spent, "seconds": seconds}
-
-
-@contextlib.contextmanager
-def chroma(place: Path) -> Iterator[str]:
-    """The address of a server started for this."""
-    port = free_port()
-    command = [
-        str(Path(sys.executable).with_name("chroma")),
-        "run",
-        "--path",
-        str(place / "chroma"),
-        "--port",
-        str(port),
-    ]
-    with running(command, place / "chroma.log"):
-        url = f"http://127.0.0.1:{port}"
-        until(lambda: answers(f"{url}/api/v2/heartbeat"), 60)
-        yield url
-
-
-@contextlib.contextmanager
-def scheduled(place: Path) -> Iterator[str]:
-    """The address of a Dask scheduler with one worker, which may use all cores."""
-    address, dask = f"tcp://127.0.0.1:{free_port()}", str(Path(sys.executable).with_name("dask"))
-    port = address.rpartition(":")[2]
-    options = ["--nworkers", "1", "--nthreads", "1", "--no-dashboard", "--local-directory", str(place / "worker")]
-    with (
-        running([dask, "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"], place / "scheduler.log"),
-        running([dask, "worker", address, *options], place / "worker.log"),
-    ):
-        yield address
-
-
-@contextlib.contextmanager
-def running(command: Sequence[str], log: Path) -> Iterator[None]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def answers(url: str) -> bool:
-    try:
-        urllib.request.urlopen(url, timeout=1).close()
-    except OSError:
-        return False
-    return True
 
 
 if __name__ == "__main__":

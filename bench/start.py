@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import statistics
 import subprocess
@@ -31,6 +30,7 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
+from servers import environment  # noqa: E402
 from window_server import FOOTNOTE, KNOWN, SEEDS, ask, ready, serving  # noqa: E402
 
 QUESTIONS = ["What did Sherman say about troop levels?", "What does Russia demand of NATO?"]
@@ -107,9 +107,9 @@ def answered(page: Page, question: str) -> float:
 
 
 def seconds(command: list[str], data: Path) -> float:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "FOOTNOTE_"))}
+    variables = environment(FOOTNOTE_DATA_DIR=str(data))
     started = time.perf_counter()
-    subprocess.run(command, env=environment | {"FOOTNOTE_DATA_DIR": str(data)}, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(command, env=variables, stdout=subprocess.DEVNULL, check=True)
     return time.perf_counter() - started
 
 

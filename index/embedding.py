@@ -32,8 +32,8 @@ WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 
 # Batches are filled by tokens, not by texts: short texts go many at a time, and padding stays small since they are
-# sorted by length first. 1,024 kept both cores of a laptop busy and the arrays inside the
-# cache: a tenth faster than 2,048 or 512.
+# sorted by length first. 1,024 kept both cores of a laptop busy and the arrays inside the cache:
+# a tenth faster than 2,048.
 _BATCH_TOKENS = 1024
 # Names the way the graph is made; another way makes another file.
 _GRAPH = "fused-1"

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import faulty_endpoint
 import pytest
+import servers
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 SEED = next(SEEDS.glob("*.txt"))
@@ -27,8 +28,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def run(data_dir: Path, tmp_path: Path) -> Run:
     def footnote(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "FOOTNOTE_"))}
-        clean |= {"FOOTNOTE_DATA_DIR": str(data_dir), "COLUMNS": "100", **environment}
+        clean = servers.environment(**{"FOOTNOTE_DATA_DIR": str(data_dir), "COLUMNS": "100", **environment})
         command = [sys.executable, "-m", "assistant.cli", *words]
         return subprocess.run(command, capture_output=True, text=True, env=clean, cwd=SEEDS.parent, timeout=120)
 

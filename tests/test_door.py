@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from oidc_provider_mock import User, run_server_in_thread
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from window_server import Window, ask, free_port, handshake, ready, serving, until
+from servers import free_port
+from window_server import Window, ask, handshake, ready, serving, until
 
 FERRY = "The ferry to Ostwick leaves at seven in the morning."
 BRIDGE = "The bridge over the Elda is 398 metres long."

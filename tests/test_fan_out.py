@@ -3,7 +3,6 @@ their own."""
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,10 +10,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import distributed
 import pytest
+from servers import Machines, environment, free_port
 from texts import WORDS
-from window_server import free_port
 
 from index import fan_out
 from index.embedding import MiniLM, Vectors
@@ -22,53 +20,6 @@ from index.errors import WorkersUnreachable
 from index.fan_out import Cluster
 from index.folder import FolderIndex
 from index.types import State
-
-DASK = Path(sys.executable).with_name("dask")
-
-
-class Machines:
-    """A scheduler and the workers that are started for it."""
-
-    def __init__(self, place: Path) -> None:
-        self.address = f"tcp://127.0.0.1:{free_port()}"
-        self._place = place
-        self._processes: list[subprocess.Popen[bytes]] = []
-        port = self.address.rpartition(":")[2]
-        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")
-
-    def worker(self, **environment: str) -> subprocess.Popen[bytes]:
-        place = self._place / f"worker-{len(self._processes)}"
-        options = [
-            "--nworkers",
-            "1",
-            "--nthreads",
-            "1",
-            "--no-dashboard",
-            "--no-nanny",
-            "--local-directory",
-            str(place),
-        ]
-        return self._start("worker", self.address, *options, **environment)
-
-    def joined(self, count: int) -> None:
-        """Wait until the scheduler answers and so many workers are there."""
-        with distributed.Client(self.address, set_as_default=False, timeout=60) as client:
-            if count:
-                client.wait_for_workers(count, timeout=60)
-
-    def end(self) -> None:
-        for process in self._processes:
-            process.kill()
-            process.wait()
-
-    def _start(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
-        self._place.mkdir(exist_ok=True)
-        with (self._place / f"log-{len(self._processes)}").open("wb") as log:
-            process = subprocess.Popen(
-                [str(DASK), *command], stdout=log, stderr=log, env=os.environ | environment, cwd=self._place
-            )
-        self._processes.append(process)
-        return process
 
 
 @pytest.fixture
@@ -206,11 +157,10 @@ def test_the_command_line_has_a_cluster_embed_and_then_asks(
     machines.worker()
     machines.joined(1)
     footnote = Path(sys.executable).with_name("footnote")
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "FOOTNOTE_"))}
-    environment["FOOTNOTE_DATA_DIR"] = str(tmp_path / "data")
+    variables = environment(FOOTNOTE_DATA_DIR=str(tmp_path / "data"))
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([str(footnote), *words], env=environment, capture_output=True, text=True, timeout=120)
+        return subprocess.run([str(footnote), *words], env=variables, capture_output=True, text=True, timeout=120)
 
     done = run("index", str(documents), "--workers", machines.address)
     assert done.returncode == 0, done

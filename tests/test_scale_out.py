@@ -4,7 +4,6 @@ servers that ask for a tenant, a database and a key, as distributed Chroma and C
 from __future__ import annotations
 
 import http.client
-import os
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 import chromadb
 import httpx
 import pytest
+import servers
 from hash_embedder import HashEmbedder
 
 from index.errors import StoreUnreachable
@@ -47,12 +47,9 @@ class Desk:
 
 @pytest.fixture
 def environment(tmp_path: Path, chroma_server: str) -> dict[str, str]:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "FOOTNOTE_", "CHROMA_"))}
-    return clean | {
-        "FOOTNOTE_DATA_DIR": str(tmp_path / "data"),
-        "FOOTNOTE_CHROMA_URL": chroma_server,
-        "FOOTNOTE_TOKEN": TOKEN,
-    }
+    return servers.environment(
+        FOOTNOTE_DATA_DIR=str(tmp_path / "data"), FOOTNOTE_CHROMA_URL=chroma_server, FOOTNOTE_TOKEN=TOKEN
+    )
 
 
 @contextmanager

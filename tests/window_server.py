@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import atexit
 import http.client
-import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from playwright.sync_api import Locator, Page, StorageState, expect
+from servers import environment, free_port
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 FOOTNOTE = Path(sys.executable).with_name("footnote")
@@ -91,12 +90,6 @@ def until(condition: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.1)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def opened_on(
     base: Path, *, documents: dict[str, str], endpoint: str = "", settings: Mapping[str, str] = MappingProxyType({})
 ) -> Window:
@@ -127,12 +120,11 @@ def serving(
     takes a free one."""
     (base / "data").mkdir(exist_ok=True)
     (base / "data" / "models").symlink_to(shared_models())
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "FOOTNOTE_", "STREAMLIT_"))}
-    environment |= {"FOOTNOTE_DATA_DIR": str(base / "data"), "OPENAI_BASE_URL": endpoint, "FOOTNOTE_MODEL": "scripted"}
-    environment |= settings
+    ours = {"FOOTNOTE_DATA_DIR": str(base / "data"), "OPENAI_BASE_URL": endpoint, "FOOTNOTE_MODEL": "scripted"}
+    variables = environment(**(ours | dict(settings)))
     (base / "data").mkdir(exist_ok=True)
     (base / "data" / "window-key").write_text(KEY)
-    window = Window(folder, base / "data", port or free_port(), environment)
+    window = Window(folder, base / "data", port or free_port(), variables)
     window.start()
     return window
 
