@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -136,10 +137,10 @@ def _found(index: FolderIndex, reading: Reading, scope: Scope) -> _Found:
     )
     if not ranked:
         return _Found(reading, hits, (), False)
-    around = _around(index, ranked[0].passage)
+    around = cache(partial(_around, index, ranked[0].passage))
     answers = answerability(reading.question, ranked[0], around) >= ANSWERS
     if reading.own:
-        nearby = set(terms(f"{ranked[0].passage.title} {around}"))
+        nearby = set(terms(f"{ranked[0].passage.title} {around()}"))
         own = {term: weights.get(term, 1.0) for term in reading.own}
         answers = answers and sum(own[term] for term in own if term in nearby) >= _OWN_HELD * sum(own.values())
     return _Found(reading, hits, ranked, answers)

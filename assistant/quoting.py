@@ -9,7 +9,7 @@ bench/RESULTS.md has what it lets through and what it keeps back.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from assistant.questions import could_hold, figures, holds_kind, kind_asked, names
@@ -72,14 +72,15 @@ def quotes(question: str, hits: Sequence[Hit], weights: Mapping[str, float]) -> 
     return tuple(sorted(found, key=lambda quote: (-quote.rank, quote.passage.source, quote.start)))
 
 
-def answerability(question: str, best: Quote, around: str) -> float:
+def answerability(question: str, best: Quote, around: Callable[[], str]) -> float:
     """How surely the folder holds an answer: the evidence of the best sentence, less what should be `around` it (its
-    passage and the neighbours) and is not. An answer is given from `ANSWERS` on."""
-    nearby = set(terms(f"{best.passage.title} {around}"))
+    passage and the neighbours, read where the question asks for it) and is not. An answer is given from `ANSWERS` on."""
     certainty = best.evidence
-    if any(set(terms(name)) - nearby for name in names(question)):
+    named, counted = names(question), figures(question)
+    nearby = set(terms(f"{best.passage.title} {around()}")) if named or counted else set()
+    if any(set(terms(name)) - nearby for name in named):
         certainty -= _NAME_MISSING
-    if any(set(terms(figure)) - nearby for figure in figures(question)):
+    if any(set(terms(figure)) - nearby for figure in counted):
         certainty -= _NUMBER_MISSING
     if not could_hold(kind_asked(question), _beside(best), question):
         certainty -= _KIND_MISSING

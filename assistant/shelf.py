@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from assistant.errors import FootnoteError, NameTaken
+from index.linking import link
 
 MOST_BYTES = 100 * 1024 * 1024
 """Bytes of the largest file that is taken."""
@@ -64,22 +65,12 @@ class Shelf:
                 if not replace:
                     raise NameTaken(f"{source} is in the folder already.")
                 self.remove(source)
-            # Written under a hidden name, which no sync looks at, so that none reads half a file.
-            self._clear_partial()
-            partial = self._folder / f"{_PARTIAL}{secrets.token_hex(8)}"
-            try:
+            with self._partial() as partial:
                 with partial.open("xb") as file:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
-                _claim(target, source)
-                try:
-                    partial.replace(target)
-                except OSError:
-                    target.unlink(missing_ok=True)
-                    raise
-            finally:
-                partial.unlink(missing_ok=True)
+                _name(partial, target, source)
         return source
 
     def free_name(self, name: str) -> str:
@@ -123,12 +114,9 @@ class Shelf:
         place, target = self._trash / removed.id, self._folder / removed.source
         with _told(removed.source):
             target.parent.mkdir(parents=True, exist_ok=True)
-            _claim(target, removed.source)
-            try:
-                shutil.move(place / "file", target)
-            except OSError:
-                target.unlink(missing_ok=True)
-                raise
+            with self._partial() as partial:
+                link(place / "file", partial)
+                _name(partial, target, removed.source)
             shutil.rmtree(place)
 
     def empty_trash(self) -> None:
@@ -136,6 +124,16 @@ class Shelf:
         with _told("The trash"):
             if self._trash.exists():
                 shutil.rmtree(self._trash)
+
+    @contextmanager
+    def _partial(self) -> Iterator[Path]:
+        """A hidden name in the folder, which no sync looks at, so that none reads half a file."""
+        self._clear_partial()
+        partial = self._folder / f"{_PARTIAL}{secrets.token_hex(8)}"
+        try:
+            yield partial
+        finally:
+            partial.unlink(missing_ok=True)
 
     def _clear_partial(self) -> None:
         """Delete what an addition that was cut off left behind."""
@@ -162,10 +160,20 @@ def safe_name(name: str) -> str:
     return stem + path.suffix
 
 
-def _claim(target: Path, source: str) -> None:
-    """Take a name, so that of two who want it at once one is refused."""
+def _name(partial: Path, target: Path, source: str) -> None:
+    """Give a whole file a name that is free, so that of two who want it at once one is refused. Raises NameTaken."""
     try:
-        target.open("xb").close()
+        try:
+            os.link(partial, target)
+        except FileExistsError:
+            raise
+        except OSError:  # a disk that knows no links: there, a file of no bytes stands under the name for an instant
+            target.open("xb").close()
+            try:
+                partial.replace(target)
+            except OSError:
+                target.unlink(missing_ok=True)
+                raise
     except FileExistsError as error:
         raise NameTaken(f"{source} is in the folder already.") from error
 

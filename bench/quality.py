@@ -155,9 +155,9 @@ def _certainty(index: FolderIndex, question: str) -> tuple[float, Passage | None
     if not ranked:
         return 0.0, None
     best = ranked[0]
-    around = " ".join(near.text for near in index.neighbours(best.passage))
     sentence = replace(best.passage, start=best.start, end=best.end, text=best.text)
-    return answerability(question, best, around), sentence
+    neighbours = index.neighbours(best.passage)
+    return answerability(question, best, lambda: " ".join(near.text for near in neighbours)), sentence
 
 
 def _holds(sentence: Passage, question: dict[str, Any]) -> bool:

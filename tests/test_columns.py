@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hash_embedder import HashEmbedder
+from hypothesis import given
+from hypothesis import strategies as st
 from texts import WORDS
 
 from index import columns, finding
-from index.columns import KeptColumns
+from index.columns import KeptColumns, Part
 from index.folder import FolderIndex
 from index.scope import EVERYTHING, Scope
 from index.types import Passage
@@ -158,6 +162,40 @@ def test_wide_scopes_are_sieved_out_of_what_chroma_finds(index: FolderIndex, mon
     exact = found(index, *asked)
     monkeypatch.setattr(finding, "FEW_IN_COLUMNS", 10)
     assert found(index, *asked) == exact
+
+
+@given(st.lists(st.tuples(st.integers(1, 250), st.booleans()), max_size=12))
+def test_the_stretches_of_a_part_hold_all_its_rows_and_pass_over_wide_gaps_only(runs: list[tuple[int, bool]]) -> None:
+    inside = np.concatenate([np.zeros(0, np.bool_), *(np.full(length, there) for length, there in runs)])
+    part = Part.of(inside)
+    assert part.passages == inside.sum()
+    gone_through = np.zeros(len(inside), np.bool_)
+    for first, end in part.stretches:
+        assert inside[first]
+        assert inside[end - 1]
+        gone_through[first:end] = True
+    assert part.spanned == gone_through.sum()
+    assert not (inside & ~gone_through).any()
+    for (_, end), (first, _) in pairwise(part.stretches):
+        assert first - end > columns._BRIDGED
+
+
+@pytest.mark.parametrize("limit", [1, 7, 100_000])
+@pytest.mark.parametrize("paths", [[], ["reports"], ["copy.md"], ["00.md", "36.md", "marks.txt"]])
+def test_the_nearest_of_a_part_are_those_that_comparing_each_gives(
+    index: FolderIndex, paths: list[str], limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columns, "_BRIDGED", 3)
+    made = current(index)
+    assert made is not None
+    scope = Scope.of(paths) if paths else EVERYTHING
+    vector = HashEmbedder().embed_query(" ".join(WORDS[:5]))
+    ids, vectors = index.manifest.vectors_in(scope)
+    closeness = dict(zip(ids, (vectors @ vector).tolist(), strict=True))
+    found = [made._ids[row].decode() for row in made.nearest(vector, limit, made.part(scope))]
+    assert len(found) == len(set(found)) == min(limit, len(ids))
+    best = sorted(closeness.values(), reverse=True)[:limit]
+    assert [closeness[one] for one in found] == pytest.approx(best, abs=1e-6)
 
 
 def test_an_edit_leaves_no_column_to_answer_until_new_ones_are_made(index: FolderIndex, folder: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -110,6 +112,49 @@ def test_a_removed_file_comes_back_byte_for_byte_with_its_time_into_its_folder(s
     assert path.read_bytes() == bytes(range(256))
     assert path.stat().st_mtime == 1_000_000_000
     assert shelf.removed() == ()
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_comes_back_whole_and_under_a_free_name_only_also_on_a_disk_without_links(
+    shelf: Shelf, folder: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    if not links:
+
+        def refused(*_: object) -> None:
+            raise OSError(1, "Operation not permitted")
+
+        monkeypatch.setattr("os.link", refused)
+    shelf.add("letter.md", b"one")
+    removed = shelf.remove("letter.md")
+    shelf.add("letter.md", b"two")
+    with pytest.raises(NameTaken):
+        shelf.put_back(removed)
+    assert (folder / "letter.md").read_bytes() == b"two"
+    (folder / "letter.md").unlink()
+    shelf.put_back(removed)
+    assert (folder / "letter.md").read_bytes() == b"one"
+    assert [path.name for path in folder.iterdir()] == ["letter.md"]
+    assert shelf.removed() == ()
+
+
+def test_a_file_put_back_is_never_seen_half(shelf: Shelf, folder: Path) -> None:
+    whole = bytes(4_000_000)
+    shelf.add("letter.md", whole)
+    sizes: set[int] = set()
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.is_set():
+            with suppress(FileNotFoundError):
+                sizes.add((folder / "letter.md").stat().st_size)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    for _ in range(20):
+        shelf.put_back(shelf.remove("letter.md"))
+    ended.set()
+    watching.join()
+    assert sizes == {len(whole)}
 
 
 def test_an_emptied_trash_holds_nothing(shelf: Shelf) -> None:
