@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 PAGE = 2000
 
 
+def load() -> None:
+    """Import Chroma, which takes seconds, before its first use."""
+    import chromadb  # noqa: F401
+
+
 class StoreDamaged(Exception):
     """Chroma cannot open or search what it holds. Never shown: the collection is made again from the manifest."""
 

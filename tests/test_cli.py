@@ -306,6 +306,27 @@ def test_ctrl_c_ends_a_long_index_run_in_a_sentence_and_a_rerun_embeds_nothing_t
     assert "Documents   300," in run("status", str(folder)).stdout
 
 
+def test_ctrl_c_while_the_window_starts_ends_it_without_a_traceback(data_dir: Path) -> None:
+    environment = servers.environment(FOOTNOTE_DATA_DIR=str(data_dir))
+    command = [str(Path(sys.executable).with_name("footnote")), "chat", "--no-browser"]
+    for moment in (0.1, 0.5, 0.9, 1.3, 1.7):
+        starting = subprocess.Popen(
+            [*command, "--port", str(servers.free_port())],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            cwd=SEEDS.parent,
+        )
+        assert starting.stdout is not None
+        assert starting.stdout.readline().startswith("Footnote is open at")
+        time.sleep(moment)
+        starting.send_signal(signal.SIGINT)
+        _, errors = starting.communicate(timeout=60)
+        assert starting.returncode in (0, 130)  # 0 where the server ran already, and ended itself
+        assert "Traceback" not in errors
+
+
 def test_an_index_built_anew_is_said_with_its_reason(run: Run, data_dir: Path, tmp_path: Path) -> None:
     folder = tmp_path / "settings"
     folder.mkdir()

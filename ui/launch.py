@@ -4,6 +4,7 @@ answers to this machine only."""
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 import time
 import webbrowser
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from assistant.errors import FootnoteError
 from assistant.gate import is_loopback
+from assistant.loading import load_ahead
 from assistant.login import Login
 from assistant.settings import Settings
 from assistant.shelf import MOST_BYTES
@@ -22,6 +24,9 @@ APP = Path(__file__).with_name("app.py")
 ADDRESS = "127.0.0.1"
 PORTS = range(8501, 8601)
 _STARTS_WITHIN = 60.0  # seconds
+# Seconds after which a thread at work lets another one go on. An import or an answer lets go hundreds of times, for a file
+# or a search; with Python's 5 ms each time, they take twice as long beside a page that is being drawn.
+_SWITCH = 0.0005
 
 # Whoever asks under another name is turned away: a page elsewhere could have its name resolve to this machine.
 _HOSTS = (ADDRESS, "localhost")
@@ -85,9 +90,15 @@ def run(folder: Path, host: str, port: int | None, open_browser: bool) -> None:
     if open_browser:
         threading.Thread(target=_open, args=(address, host, port), daemon=True).start()
 
+    from click import Abort
     from streamlit.web.cli import main  # only here: it takes a second, which an early error need not wait for
 
-    main(["run", str(APP), *_flags(host, port, login), "--", str(folder)], standalone_mode=False)
+    sys.setswitchinterval(_SWITCH)
+    load_ahead()
+    try:
+        main(["run", str(APP), *_flags(host, port, login), "--", str(folder)], standalone_mode=False)
+    except Abort:  # what click makes of Ctrl-C while Streamlit is still starting
+        raise KeyboardInterrupt from None
 
 
 def _flags(host: str, port: int, login: Login | None) -> list[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from assistant.errors import FootnoteError
 from assistant.library import Library
+from assistant.loading import unless_ending
 from assistant.types import FileStatus, Progress, SyncReport
 from ui.notebook import Notebook
 
@@ -139,6 +140,7 @@ class Room:
     def _synchronise(self) -> None:
         try:
             report = self.library.sync(self._advance)
+            self._prepare()  # before it is told, so that the first question has not to wait for it
             ended = SyncStatus(report=report)
         except _Closing:
             ended = SyncStatus()
@@ -154,12 +156,8 @@ class Room:
             self._synced.set()
 
     def _prepare(self) -> None:
-        try:
+        with unless_ending():
             self.library.prepare()
-        except RuntimeError:
-            # What it imports wants a say at the end of the process, which has come already.
-            if threading.main_thread().is_alive():
-                raise
 
     def _suggest(self) -> None:
         """Make suggestions anew after each sync that changed something, in the time when nobody waits for it."""
