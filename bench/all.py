@@ -1,10 +1,11 @@
 """Every measurement of speed, one after the other, written into RESULTS.md: the one command.
 
-    python bench/all.py DATA [--sizes 1000 10000 100000] [--only rate scale ...]
+    python bench/all.py DATA [--sizes 1000 10000 100000] [--kept FOLDER] [--only rate scale ...]
 
 DATA holds the unpacked folder scifact/. Each part is a script beside this one, whose own text says what is measured, and
-runs while nothing else does; about 40 minutes with 100,000 passages, and hours with 1,000,000. What is written lies
-between two marks in RESULTS.md, headed by the machine and the versions; with --only, the other parts stay as they were.
+runs while nothing else does; about 40 minutes with 100,000 passages. A million take an hour more to make, unless they
+were left in FOLDER (see scale.py). What is written lies between two marks in RESULTS.md, headed by the machine and the
+versions; with --only, the other parts stay as they were.
 Quality has a script of its own, quality.py, and so have the faults.
 """
 
@@ -40,16 +41,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--sizes", type=int, nargs="*", default=[1000, 10_000, 100_000])
+    parser.add_argument("--kept", type=Path)
     parser.add_argument("--only", nargs="*", choices=list(TITLES), default=list(TITLES))
     arguments = parser.parse_args()
     given = {"rate": [str(arguments.data)], "scale": [str(size) for size in arguments.sizes]}
+    if arguments.kept:
+        given["scale"] += ["--kept", str(arguments.kept)]
     for part in arguments.only:
         command = [sys.executable, str(HERE / f"{part}.py"), *given.get(part, [])]
         load = os.getloadavg()[0]
         ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        said = " ".join(
-            ["python", f"bench/{part}.py", *("DATA" if word == str(arguments.data) else word for word in command[2:])]
-        )
+        places = {str(arguments.data): "DATA", str(arguments.kept): "FOLDER"}
+        said = " ".join(["python", f"bench/{part}.py", *(places.get(word, word) for word in command[2:])])
         head = f"### {TITLES[part]}\n\n`{said}`, {date.today()}; load before it {load:.1f}\n\n"
         put(part, head + "\n\n".join(tables(json.loads(ended.stdout))))
         print(f"{part}: done", flush=True)
