@@ -104,7 +104,10 @@ def test_a_worker_that_is_killed_loses_nothing(machines: Machines, documents: Pa
     index.close()
 
 
-@pytest.mark.parametrize(("lost", "told"), [("scheduler", "the scheduler went away"), ("worker", "no worker is left")])
+@pytest.mark.parametrize(
+    ("lost", "told"),
+    [pytest.param("scheduler", "the scheduler went away", marks=pytest.mark.slow), ("worker", "no worker is left")],
+)
 def test_a_cluster_that_goes_away_is_told_and_indexing_here_goes_on_where_it_was(
     machines: Machines, documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str, told: str
 ) -> None:

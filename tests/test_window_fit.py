@@ -83,7 +83,9 @@ def serious(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (360, "light")])
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(1280, "light"), pytest.param(1280, "dark", marks=pytest.mark.slow), (360, "light")]
+)
 def test_no_screen_has_a_serious_fault_for_assistive_technology(
     window: Window, browser: Browser, width: int, scheme: str
 ) -> None:
