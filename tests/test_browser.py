@@ -217,6 +217,7 @@ def test_a_document_that_attacks_is_shown_as_text_and_calls_nobody(
     assert canary.calls == []
 
 
+@pytest.mark.slow
 def test_a_model_that_attacks_calls_nobody_while_it_writes_and_after_it_is_stopped(
     tmp_path: Path, page: Page, model: str, attack: str, canary: Canary
 ) -> None:
