@@ -1,6 +1,6 @@
 """How fast texts are embedded and folders indexed, beside peers with the same weights, in one run.
 
-    python bench/rate.py DATA [--documents 600] [--folder 100] [--rounds 5]
+    python bench/rate.py DATA [--documents 240] [--folder 100] [--rounds 3]
 
 DATA holds the unpacked folder scifact/. Each contender (see contenders.py) is a process of its own; the peers' packages
 are installed from the registry by uv into an environment of their own, which is kept. One works while the others wait,
