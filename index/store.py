@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # Chroma refuses larger batches than its client's max_batch_size (5,461 embedded, 300 in Chroma Cloud), and `get` of many
 # ids at once fails with "too many SQL variables"; pages of this size, or the server's where it is smaller, stay under both.
 PAGE = 2000
+# Ids alone may be listed so many at once.
+_LISTED = 1_000_000
 
 
 def load() -> None:
@@ -99,13 +101,15 @@ class PassageStore:
 
     def ids(self) -> Iterator[str]:
         """Every id in the collection."""
+        # Chroma goes through all that comes before a page: a million ids in pages of 2,000 would take half an hour.
+        size = self._page if self._page < PAGE else _LISTED
         offset = 0
         while True:
             with _damage_is_told():
-                page = self._collection.get(limit=self._page, offset=offset, include=[])["ids"]
-            if not page:
-                return
+                page = self._collection.get(limit=size, offset=offset, include=[])["ids"]
             yield from page
+            if len(page) < size:
+                return
             offset += len(page)
 
     def vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
@@ -119,18 +123,15 @@ class PassageStore:
 
     def rows(self) -> Iterator[tuple[str, str, dict[str, Any], Vectors]]:
         """Every passage as it is stored: id, text, metadata, vector. For checks, not for search."""
-        offset = 0
-        while True:
+        ids = list(self.ids())
+        for at in range(0, len(ids), self._page):
             with _damage_is_told():
                 page = self._collection.get(
-                    limit=self._page, offset=offset, include=["documents", "metadatas", "embeddings"]
+                    ids=ids[at : at + self._page], include=["documents", "metadatas", "embeddings"]
                 )
-            if not page["ids"]:
-                return
             # chromadb types these as optional, whatever `include` asks for.
             columns: tuple[Any, ...] = (page["ids"], page["documents"], page["metadatas"], page["embeddings"])
             yield from zip(*columns, strict=True)
-            offset += len(page["ids"])
 
     def count(self) -> int:
         with _damage_is_told():
