@@ -242,11 +242,13 @@ class FolderIndex:
             return self._retrieved(answering, question, limit, scope)
 
     def prepare(self) -> None:
-        """Load llama-index, which takes seconds and which passages are retrieved through from then on. Without it, as
-        for a command that asks one question, what it calls is called directly: the passages are the same."""
+        """Load the model, and llama-index, which takes seconds and which passages are retrieved through from then on.
+        Without it, as for a command that asks one question, what it calls is called directly: the passages are the
+        same. Raises EmbeddingFailed."""
         import index.retrieval
 
         self._retriever = index.retrieval
+        self._embedder.embed_query("Ready")
 
     def files(self) -> tuple[FileStatus, ...]:
         """Every file of the folder and what became of it at the last sync."""

@@ -156,8 +156,11 @@ class Room:
             self._synced.set()
 
     def _prepare(self) -> None:
-        with unless_ending():
-            self.library.prepare()
+        try:
+            with unless_ending():
+                self.library.prepare()
+        except FootnoteError:
+            _log.warning("What answers could not be loaded yet", exc_info=True)  # a question says why
 
     def _suggest(self) -> None:
         """Make suggestions anew after each sync that changed something, in the time when nobody waits for it."""
