@@ -53,7 +53,6 @@ from index.scope import Scope
 Rows = NDArray[np.intp]
 """Passages by their place in the columns."""
 
-
 _KEY = "columns"  # of the manifest's values: the generation of the copy that is whole, and what its files are known by
 _KNOWN = {"form", "generation", "name", "seal"}  # what is noted of a copy
 _FORM = 2  # changes with the files of a copy

@@ -245,10 +245,12 @@ class FolderIndex:
         """Load the model, and llama-index, which takes seconds and which passages are retrieved through from then on.
         Without it, as for a command that asks one question, what it calls is called directly: the passages are the
         same. Raises EmbeddingFailed."""
+        if self._retriever is not None:
+            return
         import index.retrieval
 
-        self._retriever = index.retrieval
         self._embedder.embed_query("Ready")
+        self._retriever = index.retrieval
 
     def files(self) -> tuple[FileStatus, ...]:
         """Every file of the folder and what became of it at the last sync."""

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from window_server import until
 
 from assistant.library import Library
 from assistant.loading import unless_ending
 from assistant.settings import Settings
 from index.errors import FolderMissing
 from ui.room import Room
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -46,7 +38,7 @@ def test_a_first_sync_is_told_of_when_questions_need_wait_for_nothing_more(
         assert preparing.wait(60)
         assert room.sync.running
         go_on.set()
-        until(lambda: not room.sync.running)
+        until(lambda: not room.sync.running, 60)
         assert room.sync.report is not None
         assert room.sync.report.embedded == 1
     finally:
