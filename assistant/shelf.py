@@ -167,15 +167,21 @@ def _name(partial: Path, target: Path, source: str) -> None:
             os.link(partial, target)
         except FileExistsError:
             raise
-        except OSError:  # a disk that knows no links: there, a file of no bytes stands under the name for an instant
-            target.open("xb").close()
-            try:
-                partial.replace(target)
-            except OSError:
-                target.unlink(missing_ok=True)
-                raise
+        except OSError:
+            _claim(partial, target)
     except FileExistsError as error:
         raise NameTaken(f"{source} is in the folder already.") from error
+
+
+def _claim(partial: Path, target: Path) -> None:
+    """The same on a disk that knows no links: there, a file of no bytes stands under the name for an instant. Raises
+    FileExistsError."""
+    target.open("xb").close()
+    try:
+        partial.replace(target)
+    except OSError:
+        target.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

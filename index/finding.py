@@ -103,7 +103,7 @@ class Finder:
         weights = _weights(columns, wanted, columns.statistics.passages)
         part = columns.part(scope)
         by_terms = columns.search_terms(wanted, CANDIDATES, part)
-        rows = np.union1d(by_terms, self._nearest_in_columns(columns, vector, part, scope))
+        rows = np.union1d(by_terms, self._nearest_in_columns(columns, vector, part))
         if not len(rows):
             return ()
         similarities, of_sentences, borders = columns.similarities(rows, vector)
@@ -121,10 +121,10 @@ class Finder:
             for at, passage in zip(best, passages, strict=True)
         )
 
-    def _nearest_in_columns(self, columns: Columns, vector: Vectors, part: Part, scope: Scope) -> Rows:
+    def _nearest_in_columns(self, columns: Columns, vector: Vectors, part: Part) -> Rows:
         if self._store is None:
             return columns.nearest(vector, CANDIDATES, part)
-        if scope.is_everything:
+        if part.passages == columns.statistics.passages:
             return columns.rows(self._store.nearest(vector, CANDIDATES))
         if part.spanned > FEW_IN_COLUMNS:
             for limit in _wider(columns.statistics.passages, part.passages):

@@ -62,7 +62,7 @@ def hashes(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     "once", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["from that one on", "that one alone"]
 )
-@pytest.mark.parametrize("step", [81, pytest.param(1, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
+@pytest.mark.parametrize("step", [163, pytest.param(1, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
 def test_whichever_write_is_refused_the_next_sync_ends_equal_to_a_clean_build(
     kitchen: subprocess.Popen[str], tmp_path: Path, step: int, once: bool
 ) -> None:
