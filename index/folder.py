@@ -345,8 +345,9 @@ class FolderIndex:
         """Begin to make what questions are answered from fastest, beside those that are asked meanwhile."""
         if self._making.ident is not None:
             self._making.join()
-        self._making = threading.Thread(target=KeptColumns(self.manifest).make, name="columns", daemon=True)
-        self._making.start()
+        making = threading.Thread(target=KeptColumns(self.manifest).make, name="columns", daemon=True)
+        making.start()  # before another thread can wait for its end
+        self._making = making
 
     def _examine_manifest(self) -> None:
         if isinstance(self._embedder, MiniLM):  # what is embedded elsewhere is examined there

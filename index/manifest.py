@@ -84,6 +84,8 @@ _REFUSED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, 
 _VARIABLES = 900
 # Passages are added so many at a time.
 _ROWS = 500
+# Of more embeddings than so many it is not noted which may be used no more.
+_LOOSE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,8 @@ class Manifest:
         self._idle: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
         self._damage: object = None
+        # Of embeddings, those that no passage may use; None where any may be such a one.
+        self._loose: set[bytes] | None = None
         # A look first: where another process writes at length, opening need not wait for it.
         if self._version() == 0:
             with self.writing() as connection:
@@ -488,6 +492,7 @@ class Manifest:
             row = (*about, vector.astype("<f4").tobytes(), of_sentences.astype("<f2").tobytes())
             rows.append((*row, _sum(*row)))
         with self.writing() as connection:
+            self._note_loose(connection, keys)
             connection.executemany(_KEEP, rows)
 
     def kept_vectors(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
@@ -496,12 +501,34 @@ class Manifest:
         return {key: np.frombuffer(vector, "<f4") for key, vector in rows}
 
     def drop_unused_vectors(self) -> None:
-        """Drop the embeddings that no passage uses; at once where nothing that can be found has changed since."""
-        generation = self.get("generation")
-        if generation != self.get("swept"):
-            with self.writing() as connection:
+        """Drop the embeddings that no passage uses: at once where none can have become so since the last time. Where
+        that was in this process only those are looked at that can, otherwise all."""
+        if self._nothing_loose():
+            return
+        with self.writing() as connection:
+            if self._loose is None:
                 connection.execute("DELETE FROM vectors WHERE key NOT IN (SELECT vector FROM passages)")
-                connection.execute("INSERT OR REPLACE INTO meta VALUES ('swept', ?)", (generation or "",))
+            else:
+                connection.executemany(
+                    "DELETE FROM vectors WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM passages WHERE vector = ?1)",
+                    ((key,) for key in self._loose),
+                )
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('swept', ?)", (str(self.generation),))
+        self._loose = set()
+
+    def _nothing_loose(self) -> bool:
+        return self.get("swept") == str(self.generation)
+
+    def _note_loose(self, connection: sqlite3.Connection, keys: Iterable[bytes]) -> None:
+        """Embeddings that no passage may use any more, or yet, once the transaction ends. Among a million, looking at
+        all of them takes seconds; a process that ended before it dropped them has left word that they must be."""
+        if self._nothing_loose():
+            connection.execute("UPDATE meta SET value = '' WHERE key = 'swept'")
+            self._loose = set()
+        if self._loose is not None:
+            self._loose.update(keys)
+            if len(self._loose) > _LOOSE:
+                self._loose = None
 
     # Passages
 
@@ -519,7 +546,7 @@ class Manifest:
         minute."""
         with self.writing() as connection:
             for source in [*removed, *(new.document.source for new in documents)]:
-                _remove_document(connection, source)
+                self._note_loose(connection, _remove_document(connection, source))
             for new in documents:
                 _add_document(connection, new, on_rows)
             connection.executemany("DELETE FROM files WHERE source = ?", ((source,) for source in forgotten))
@@ -862,7 +889,8 @@ _SEARCHED = (
 )
 
 
-def _remove_document(connection: sqlite3.Connection, source: str) -> None:
+def _remove_document(connection: sqlite3.Connection, source: str) -> list[bytes]:
+    """The keys of the embeddings that its passages used."""
     # A contentless FTS5 table must be told what it held.
     connection.execute(
         "INSERT INTO passage_terms (passage_terms, rowid, terms)"
@@ -870,12 +898,13 @@ def _remove_document(connection: sqlite3.Connection, source: str) -> None:
         (source,),
     )
     connection.execute("INSERT OR IGNORE INTO strays SELECT id FROM passages WHERE source = ?", (source,))
-    connection.execute("DELETE FROM passages WHERE source = ?", (source,))
+    used = connection.execute("DELETE FROM passages WHERE source = ? RETURNING vector", (source,)).fetchall()
     held = connection.execute("DELETE FROM documents WHERE source = ? RETURNING text", (source,)).fetchall()
     connection.executemany(
         "DELETE FROM texts WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM documents WHERE text = ?1)",
         held,
     )
+    return [key for (key,) in used]
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""The command line as a person runs it: a process of its own, its output, its exit code."""
+"""The command line as a person runs it: a process of its own, its output, its exit code.
+
+Most are forked from one that has all the libraries loaded already, which would be most of the work of each.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -25,12 +28,49 @@ SEED = next(SEEDS.glob("*.txt"))
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def environment(data_dir: Path, **more: str) -> dict[str, str]:
+    return servers.environment(**{"FOOTNOTE_DATA_DIR": str(data_dir), "COLUMNS": "100", **more})
+
+
 @pytest.fixture
-def run(data_dir: Path, tmp_path: Path) -> Run:
-    def footnote(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        clean = servers.environment(**{"FOOTNOTE_DATA_DIR": str(data_dir), "COLUMNS": "100", **environment})
-        command = [sys.executable, "-m", "assistant.cli", *words]
-        return subprocess.run(command, capture_output=True, text=True, env=clean, cwd=SEEDS.parent, timeout=120)
+def run_anew(data_dir: Path) -> Run:
+    """Run a command with nothing loaded."""
+
+    def footnote(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        command = [str(Path(sys.executable).with_name("footnote")), *words]
+        variables = environment(data_dir, **more)
+        return subprocess.run(command, capture_output=True, text=True, env=variables, cwd=SEEDS.parent, timeout=120)
+
+    return footnote
+
+
+@pytest.fixture(scope="module")
+def switchboard() -> Iterator[subprocess.Popen[str]]:
+    here = Path(__file__).parent
+    with subprocess.Popen(
+        [sys.executable, str(here / "switchboard.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=servers.environment(PYTHONPATH=f"{here.parent}:{here}"),
+    ) as process:
+        yield process
+        process.kill()
+
+
+@pytest.fixture
+def run(switchboard: subprocess.Popen[str], data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    place = tmp_path_factory.mktemp("printed")
+    output, errors = place / "output", place / "errors"
+
+    def footnote(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        assert switchboard.stdin is not None
+        assert switchboard.stdout is not None
+        call = (words, environment(data_dir, **more), str(SEEDS.parent), str(output), str(errors))
+        switchboard.stdin.write(json.dumps(call) + "\n")
+        switchboard.stdin.flush()
+        code = int(switchboard.stdout.readline())
+        return subprocess.CompletedProcess(words, code, output.read_text("utf-8"), errors.read_text("utf-8"))
 
     return footnote
 
@@ -43,8 +83,8 @@ def told(result: subprocess.CompletedProcess[str]) -> str:
     return result.stderr
 
 
-def test_a_question_is_answered_with_a_sentence_and_a_footnote_to_file_and_line(run: Run) -> None:
-    result = run("ask", "Who did the US Deputy Secretary of State meet?")
+def test_a_question_is_answered_with_a_sentence_and_a_footnote_to_file_and_line(run_anew: Run) -> None:
+    result = run_anew("ask", "Who did the US Deputy Secretary of State meet?")
     assert result.returncode == 0
     answer, _, footnotes = result.stdout.partition("\n\n")
     assert "U.S. Deputy Secretary of State met with the Russian Deputy Foreign Minister" in answer
@@ -89,9 +129,9 @@ def test_the_same_question_four_times_cites_the_same(run: Run) -> None:
     assert len({run("ask", "--json", "What does Russia want?").stdout for _ in range(4)}) == 1
 
 
-def test_a_second_index_of_an_unchanged_folder_embeds_nothing(run: Run) -> None:
-    run("index", "seeds")
-    again = run("index", "seeds")
+def test_a_second_index_of_an_unchanged_folder_embeds_nothing(run_anew: Run) -> None:
+    run_anew("index", "seeds")
+    again = run_anew("index", "seeds")
     assert again.returncode == 0
     assert "1 unchanged; 0 passages embedded" in again.stdout
 
@@ -251,15 +291,15 @@ def test_a_setting_that_cannot_be_used_is_told_in_a_sentence(run: Run) -> None:
     assert "OPENAI_BASE_URL" in told(run("ask", "Who?", OPENAI_BASE_URL="nonsense"))
 
 
-def test_wrong_usage_ends_with_2(run: Run) -> None:
-    assert run("ask").returncode == 2
-    assert run("index", "--no-such-option").returncode == 2
+def test_wrong_usage_ends_with_2(run_anew: Run) -> None:
+    assert run_anew("ask").returncode == 2
+    assert run_anew("index", "--no-such-option").returncode == 2
 
 
-def test_the_version_and_the_help_are_printed(run: Run) -> None:
-    assert run("--version").stdout.startswith("footnote 0.")
+def test_the_version_and_the_help_are_printed(run_anew: Run) -> None:
+    assert run_anew("--version").stdout.startswith("footnote 0.")
     for words in ((), ("ask",), ("index",), ("status",), ("chat",)):
-        result = run(*words, "--help")
+        result = run_anew(*words, "--help")
         assert result.returncode == 0
         assert "Usage" in result.stdout
 

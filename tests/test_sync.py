@@ -782,3 +782,49 @@ def test_a_broken_off_sync_goes_on_where_it_stopped(here: Desk) -> None:
     here.index.sync()
     assert not done & set(here.embedder.embedded)
     assert_whole(here.index)
+
+
+class Ended(BaseException):
+    """As if the process had been ended there."""
+
+
+@pytest.mark.parametrize("reopened", [True, False])
+def test_an_embedding_of_words_that_no_document_came_to_hold_is_dropped_by_the_next_sync(
+    here: Desk, monkeypatch: pytest.MonkeyPatch, reopened: bool
+) -> None:
+    here.write("a.txt", "Oats are ground on Monday.")
+    here.write("b.txt", "Rye is ground on Tuesday.")
+    here.index.sync()
+    here.write("a.txt", "Oats are ground no more.")
+
+    def end(*_: object) -> None:
+        raise Ended
+
+    with monkeypatch.context() as patch:
+        patch.setattr("index.store.PassageStore.upsert", end)  # what is embedded is kept by then
+        with pytest.raises(Ended):
+            here.index.sync()
+    here.write("a.txt", "Oats are ground on Monday.")  # as it was: nothing that can be found changes
+    here.embedder.embedded.clear()
+    if reopened:
+        here.reopen()
+    here.index.sync()
+    assert here.embedder.embedded == []
+    assert_whole(here.index)
+    here.write("b.txt", "Rye is ground on Wednesday.")
+    here.index.sync()
+    assert_whole(here.index)
+
+
+def test_of_two_passages_with_the_same_words_one_keeps_their_embedding_when_the_other_goes(here: Desk) -> None:
+    here.write("a.txt", "Oats are ground on Monday.")
+    here.write("b.txt", "Oats are ground on Monday.")
+    here.index.sync()
+    here.embedder.embedded.clear()
+    (here.folder / "a.txt").unlink()
+    here.index.sync()
+    assert_whole(here.index)
+    here.write("c.txt", "Oats are ground on Monday.")
+    here.index.sync()
+    assert here.embedder.embedded == []
+    assert_whole(here.index)

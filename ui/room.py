@@ -88,8 +88,9 @@ class Room:
             if self._sync.running or self._closed.is_set():
                 return
             self._sync = SyncStatus(running=True)
-            self._syncing = threading.Thread(target=self._synchronise, name="sync", daemon=True)
-            self._syncing.start()
+            syncing = threading.Thread(target=self._synchronise, name="sync", daemon=True)
+            syncing.start()  # before another thread can wait for its end
+            self._syncing = syncing
 
     def forget_gone(self) -> None:
         """Take the documents that went all at once as removed on purpose."""
