@@ -9,6 +9,9 @@ embedded by the real model. Printed as JSON:
 - windows: 1, 2 and 4 processes that ask 100 questions each at the same time, with Chroma inside the one process and
   behind the server: questions per second of all together, median and 95th percentile in ms;
 - indexers: passages per second of one process, and of two on two folders at once, into the same server;
+- storing while others embed: passages per second of one process whose embedding is done elsewhere (by a stand-in that
+  does nothing for as long as storing alone takes a passage), waited for before each group is stored, and as it is: stored
+  while the next is embedded;
 - workers: the same texts embedded here by the real model and by one worker of a cluster on this machine, in turn: texts
   per second and the ratio, which is what sending them costs.
 """
@@ -21,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,8 @@ from scale import Mixed, questions, write
 from index.embedding import MiniLM
 from index.fan_out import Cluster
 from index.folder import FolderIndex
+from index.sync import texts_of
+from index.types import Passage
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -49,14 +54,23 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.part:
         part, folder, data, url = arguments.part
-        print(json.dumps({"ask": asked, "index": indexed}[part](Path(folder), Path(data), url or None)))
+        print(
+            json.dumps(
+                {"ask": asked, "index": indexed, "elsewhere": elsewhere}[part](Path(folder), Path(data), url or None)
+            )
+        )
         return
     with tempfile.TemporaryDirectory(prefix="footnote-out-") as name:
         place = Path(name)
         for folder in ("one", "two"):
             write(place / folder, arguments.passages)
         with chroma(place) as url:
-            figures = {"indexers": indexers(place, url), "windows": windows(place, url), "workers": workers(place)}
+            figures = {
+                "indexers": indexers(place, url),
+                "storing while others embed": together("elsewhere", [place / "one"], place / "elsewhere", "")[0],
+                "windows": windows(place, url),
+                "workers": workers(place),
+            }
     print(json.dumps(figures, indent=1))
 
 
@@ -131,12 +145,63 @@ def together(part: str, folders: Sequence[Path], data: Path, url: str) -> list[d
 
 
 def indexed(folder: Path, data: Path, url: str | None) -> dict[str, Any]:
-    index = FolderIndex.open(folder, data, Mixed(data), url)
+    return synced(folder, data, Mixed(data), url)
+
+
+def synced(folder: Path, data: Path, embedder: Mixed, url: str | None = None) -> dict[str, Any]:
+    index = FolderIndex.open(folder, data, embedder, url)
     started = time.perf_counter()
     report = index.sync()
     seconds = time.perf_counter() - started
     index.close()
     return {"passages": report.embedded, "seconds": seconds}
+
+
+class Waited(Mixed):
+    """Embeds after as long as machines would take that need `seconds` a text, one batch after the other."""
+
+    def __init__(self, cache: Path, seconds: float) -> None:
+        super().__init__(cache)
+        self._seconds, self._until = seconds, 0.0
+
+    def embed_passages(self, texts: Sequence[str]) -> np.ndarray:
+        return self._handed_out(texts)()
+
+    def _handed_out(self, texts: Sequence[str]) -> Callable[[], np.ndarray]:
+        self._until = max(self._until, time.perf_counter()) + self._seconds * len(texts)
+        until = self._until
+
+        def vectors() -> np.ndarray:
+            made = super(Waited, self).embed_passages(texts)
+            time.sleep(max(0.0, until - time.perf_counter()))
+            return made
+
+        return vectors
+
+
+class Elsewhere(Waited):
+    def begin(self, texts: Sequence[str]) -> Callable[[], np.ndarray]:
+        return self._handed_out(texts)
+
+
+def elsewhere(folder: Path, data: Path, _: str | None) -> dict[str, Any]:
+    texts = sum(len(texts_of(passage)) for passage in passages_of(folder, data / "alone"))
+    alone = synced(folder, data / "again", Mixed(data))
+    seconds = alone["seconds"] / texts
+    figures = {
+        "embedding takes no time": alone,
+        "embedded, then stored": synced(folder, data / "in turn", Waited(data, seconds)),
+        "stored while the next are embedded": synced(folder, data / "meanwhile", Elsewhere(data, seconds)),
+    }
+    return {name: {"passages per second": round(one["passages"] / one["seconds"])} for name, one in figures.items()}
+
+
+def passages_of(folder: Path, data: Path) -> list[Passage]:
+    index = FolderIndex.open(folder, data, Mixed(data))
+    index.sync()
+    passages = [passage for some, _ in index.manifest.all_passages(1000) for passage in some]
+    index.close()
+    return passages
 
 
 def asked(folder: Path, data: Path, url: str | None) -> dict[str, Any]:

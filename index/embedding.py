@@ -10,9 +10,9 @@ import hashlib
 import importlib.util
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,16 @@ class Embedder(Protocol):
 
     def embed_query(self, text: str) -> Vectors:
         """The unit vector of a question, of shape (dimensions,). Raises EmbeddingFailed."""
+        ...
+
+
+@runtime_checkable
+class EmbedsElsewhere(Protocol):
+    """An embedder whose work is done on other machines, so that this process can do something else meanwhile."""
+
+    def begin(self, texts: Sequence[str]) -> Callable[[], Vectors]:
+        """Have passages embedded. What is returned waits until they are, and gives what `embed_passages` would; both may
+        raise what that does."""
         ...
 
 

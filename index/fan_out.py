@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -71,22 +71,31 @@ class Cluster:
         return self._model.embed_query(text)
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        return self.begin(texts)()
+
+    def begin(self, texts: Sequence[str]) -> Callable[[], Vectors]:
+        """Hand texts out; what is returned waits for their vectors."""
         if len(texts) <= _FEW:
-            return self._model.embed_passages(texts)
+            return lambda: self._model.embed_passages(texts)
         by_length = sorted(range(len(texts)), key=lambda at: len(texts[at]))
         pieces = [by_length[at : at + _TEXTS] for at in range(0, len(by_length), _TEXTS)]
-        vectors = np.empty((len(texts), self.dimensions), np.float32)
         client = self._connected()
         with self._faults_told():
             # Not pure: the cluster need not look up or keep what it has done before.
             given = [[texts[at] for at in piece] for piece in pieces]
             work = client.map(_embedded, given, fingerprint=self.fingerprint, pure=False)
-            try:
-                self._wait(client, work)
-                for piece, done in zip(pieces, client.gather(work), strict=True):
-                    vectors[piece] = done
-            finally:
-                client.cancel(work)
+
+        def vectors() -> Vectors:
+            made = np.empty((len(texts), self.dimensions), np.float32)
+            with self._faults_told():
+                try:
+                    self._wait(client, work)
+                    for piece, done in zip(pieces, client.gather(work), strict=True):
+                        made[piece] = done
+                finally:
+                    client.cancel(work)
+            return made
+
         return vectors
 
     def close(self) -> None:

@@ -3,7 +3,8 @@
 The order of one step, and what a crash after each line leaves:
 
 1. Read the new version, split it, embed what is not embedded yet and keep the embeddings; a long document in parts,
-   and its text is let go before Chroma takes its memory.
+   and its text is let go before Chroma takes its memory. Where other machines embed, the next documents are read and
+   given to them before these are waited for and stored, so that neither waits for the other.
    Nothing that answers has changed; a later run finds the embeddings and computes none of them again.
 2. Write down the new passage ids as strays, then write the passages to Chroma.
    Chroma holds rows that no reader asks the manifest for; the strays say which to delete.
@@ -25,6 +26,7 @@ import hashlib
 import json
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -34,7 +36,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from index import readers
-from index.embedding import Embedder, Vectors
+from index.embedding import Embedder, EmbedsElsewhere, Vectors
 from index.errors import EmbeddingFailed, SourceUnreadable, SourceUnsupported
 from index.manifest import FileRow, IndexedDocument, Manifest, vector_key
 from index.passages import Passages
@@ -280,8 +282,12 @@ class _Apply:
         self._look_at = time.monotonic() + _LOOK_EVERY
         self._group: list[_New] = []
         self._gathered = 0  # passages in the group
-        self._part: list[_Row] = []  # of its passages, those that are not written yet
-        self._fault: EmbeddingFailed | None = None  # why some of them were not
+        self._part: list[_Row] = []  # of its passages, those that are not given out to be embedded yet
+        self._sent: deque[_Batch] = deque()  # what is given out and not kept yet
+        self._under_way: set[bytes] = set()  # its keys
+        self._begun: deque[list[_New]] = deque()  # groups of which all is given out
+        self._ahead = isinstance(embedder, EmbedsElsewhere)
+        self._fault: EmbeddingFailed | None = None  # why some of what was given out could not be embedded
 
     def take_all(self, changes: Iterable[_Change]) -> None:
         """Read and index changed files, and those among the others that change meanwhile."""
@@ -292,10 +298,12 @@ class _Apply:
                 self.overtook.append(change.file.source)
                 self._take(change)
                 self._flush()
+                self._finish()
             elif self._waiting:
                 self._take(self._waiting.pop(next(iter(self._waiting))))
             else:
                 self._flush()
+                self._finish()
                 if not self._late:
                     break
             self._look()
@@ -339,20 +347,25 @@ class _Apply:
         return max(_GROUP, self._embedder.at_once)
 
     def _flush(self) -> None:
-        """Index what is gathered. What cannot be embedded does not keep its neighbours from being indexed."""
+        """Have what is gathered embedded, and index it; where other machines embed it, what was gathered before."""
         self._embed_part()
-        group, self._group, self._gathered = self._group, [], 0
-        if self._fault is None:
-            self._index(group)
-            return
+        if self._group:
+            self._begun.append(self._group)
+        self._group, self._gathered = [], 0
+        self._finish(but=1 if self._ahead else 0)
+
+    def _finish(self, but: int = 0) -> None:
+        """Index the groups that are gathered, `but` for so many of the last. What cannot be embedded does not keep its
+        neighbours from being indexed."""
+        while len(self._begun) > (0 if self._fault else but):
+            group = self._begun.popleft()
+            if self._fault is None:
+                self._wait_for(group)
+            if self._fault is None:
+                self._index(group)
+            else:
+                self._index_each(group)
         self._fault = None
-        for new in group:
-            try:
-                for part in _parts([new]):
-                    self._embed(part)
-                self._index([new])
-            except EmbeddingFailed as fault:
-                self._keep_old(new, fault)
 
     def step(
         self,
@@ -385,36 +398,66 @@ class _Apply:
         for new in group:
             self._tracker.done(new.change.file)
 
+    def _index_each(self, group: Sequence[_New]) -> None:
+        for new in group:
+            try:
+                for part in _parts([new]):
+                    self._embed(part)
+                self._index([new])
+            except EmbeddingFailed as fault:
+                self._keep_old(new, fault)
+
     def _embed_part(self) -> None:
         part, self._part = self._part, []
-        if self._fault is None:
+        if part and self._fault is None:
             try:
-                self._embed(part)
+                self._embed(part, 2 * self._group_size if self._ahead else 0)
             except EmbeddingFailed as fault:
                 self._fault = fault
 
-    def _embed(self, rows: Sequence[_Row]) -> None:
-        """What is left of point 1 of the module's order. Raises EmbeddingFailed."""
-        if not rows:
-            return
+    def _wait_for(self, group: Sequence[_New]) -> None:
+        keys = {key for new in group for key in new.indexed.vector_keys}
+        try:
+            while not keys.isdisjoint(self._under_way):
+                self._keep_next()
+        except EmbeddingFailed as fault:
+            self._fault = fault
+
+    def _embed(self, rows: Sequence[_Row], most: int = 0) -> None:
+        """What is left of point 1 of the module's order, but for so many passages that may be under way yet. Raises
+        EmbeddingFailed."""
         by_key = dict(rows)
-        missing = self._manifest.missing_vectors(by_key)
+        missing = self._manifest.missing_vectors(by_key) - self._under_way
         # Texts of one length in one batch waste least on padding; equal lengths go by key, so that runs are alike.
         wanted = sorted(missing, key=lambda key: (len(by_key[key].text), key))
         self._tracker.gathered(len(rows), len(rows) - len(wanted))
+        self.reused += len(rows) - len(wanted)
         at_once = self._embedder.at_once if wanted else 1
         for at in range(0, len(wanted), at_once):
             keys = wanted[at : at + at_once]
-            some = [by_key[key] for key in keys]
-            # Kept at once: what is embedded is never embedded again, wherever the run is stopped.
-            self._manifest.put_vectors(keys, [p.text for p in some], *_embedded(self._embedder, some))
-            self.embedded += len(keys)
-            self._tracker.embedded(len(keys), by_key[keys[-1]].source)
-            self._look()
-        self.reused += len(rows) - len(wanted)
+            self._sent.append(_Batch.of(self._embedder, keys, [by_key[key] for key in keys]))
+            self._under_way.update(keys)
+        while len(self._under_way) > most:
+            self._keep_next()
         if not wanted:
             self._tracker.tell("Embedding", rows[-1][1].source)
             self._look()
+
+    def _keep_next(self) -> None:
+        """Wait for what was given out first. Raises EmbeddingFailed."""
+        batch = self._sent.popleft()
+        try:
+            vectors, of_sentences = batch.embedded()
+        except EmbeddingFailed:
+            self._sent.clear()
+            self._under_way.clear()
+            raise
+        # Kept at once: what is embedded is never embedded again, wherever the run is stopped.
+        self._manifest.put_vectors(batch.keys, [p.text for p in batch.passages], vectors, of_sentences)
+        self._under_way.difference_update(batch.keys)
+        self.embedded += len(batch.keys)
+        self._tracker.embedded(len(batch.keys), batch.passages[-1].source)
+        self._look()
 
     def _store_all(self, group: Sequence[_New]) -> None:
         """Point 2 of the module's order."""
@@ -435,7 +478,8 @@ class _Apply:
         if started < self._look_at:
             return
         self._on_look()
-        coming = [*self._waiting.values(), *self._late, *(new.change for new in self._group), *self._taken]
+        coming = [*self._waiting.values(), *self._late, *self._taken]
+        coming += [new.change for group in (*self._begun, self._group) for new in group]
         # A file that changes all the time is read once more and then at the next sync, or this one would not end.
         left = {*self.overtook, *self.kept_old, *(change.file.source for change in coming)}
         now = plan(self._folder, self._manifest, left)
@@ -476,6 +520,32 @@ class _New:
     change: _Change
     indexed: IndexedDocument
     row: FileRow
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Passages that are given out to be embedded together, each under its document's title, and each one's sentences."""
+
+    keys: list[bytes]
+    passages: list[Passage]
+    _vectors: Callable[[], Vectors]
+
+    @classmethod
+    def of(cls, embedder: Embedder, keys: list[bytes], passages: list[Passage]) -> _Batch:
+        """Where other machines embed, they begin now; otherwise it is done when it is waited for. May raise
+        EmbeddingFailed."""
+        texts = [texts_of(passage) for passage in passages]
+        flat = [first for first, *_ in texts] + [text for _, *rest in texts for text in rest]
+        if isinstance(embedder, EmbedsElsewhere):
+            return cls(keys, passages, embedder.begin(flat))
+        return cls(keys, passages, lambda: embedder.embed_passages(flat))
+
+    def embedded(self) -> tuple[Vectors, list[Vectors]]:
+        """The passages' vectors, shape (passages, dimensions), and those of each one's sentences. Raises
+        EmbeddingFailed."""
+        vectors = self._vectors()
+        borders = np.cumsum([len(passage.sentences) for passage in self.passages])[:-1]
+        return vectors[: len(self.passages)], np.split(vectors[len(self.passages) :], borders)
 
 
 class _TryAgain(SourceUnreadable):
@@ -538,14 +608,6 @@ def _parts(group: Sequence[_New]) -> Iterator[list[_Row]]:
     rows = (row for new in group for row in zip(new.indexed.vector_keys, new.indexed.passages, strict=True))
     while part := list(islice(rows, _GROUP)):
         yield part
-
-
-def _embedded(embedder: Embedder, passages: Sequence[Passage]) -> tuple[Vectors, list[Vectors]]:
-    """The passages' vectors, each embedded under its document's title, and those of each one's sentences."""
-    texts = [texts_of(passage) for passage in passages]
-    vectors = embedder.embed_passages([first for first, *_ in texts] + [text for _, *rest in texts for text in rest])
-    borders = np.cumsum([len(passage.sentences) for passage in passages])[:-1]
-    return vectors[: len(passages)], np.split(vectors[len(passages) :], borders)
 
 
 def texts_of(passage: Passage) -> list[str]:

@@ -18,15 +18,32 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
-# Files that take minutes. A worker takes a whole file at a time, in this order, so none of them may be the last.
+# What takes longest, in this order, since a worker takes a whole file at a time: the small ones fill the end.
 LONG = (
-    "test_window_fit.py",
-    "test_crash.py",
     "test_cli.py",
-    "test_window_settings.py",
-    "test_full_disk.py",
-    "test_window_source.py",
+    "test_damage.py",
+    "test_settings_change.py",
     "test_fan_out.py",
+    "test_sync.py",
+    "test_window_fit.py",
+    "test_window_source.py",
+    "test_door.py",
+    "test_api.py",
+    "test_browser.py",
+    "test_columns.py",
+    "test_window_library.py",
+    "test_window_settings.py",
+    "test_window.py",
+    "test_reading.py",
+    "test_attacks.py",
+    "test_answering.py",
+    "test_crash.py",
+    "test_window_conversations.py",
+    "test_window_answers.py",
+    "test_counts.py",
+    "test_scale_out.py",
+    "test_full_disk.py",
+    "test_doctor.py",
 )
 
 

@@ -296,10 +296,10 @@ def test_wrong_usage_ends_with_2(run_anew: Run) -> None:
     assert run_anew("index", "--no-such-option").returncode == 2
 
 
-def test_the_version_and_the_help_are_printed(run_anew: Run) -> None:
+def test_the_version_and_the_help_are_printed(run: Run, run_anew: Run) -> None:
     assert run_anew("--version").stdout.startswith("footnote 0.")
     for words in ((), ("ask",), ("index",), ("status",), ("chat",)):
-        result = run_anew(*words, "--help")
+        result = run(*words, "--help")
         assert result.returncode == 0
         assert "Usage" in result.stdout
 

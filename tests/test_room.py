@@ -69,3 +69,25 @@ def test_a_fault_of_an_import_is_hidden_at_the_end_of_the_process_only(monkeypat
     monkeypatch.setattr(threading.main_thread(), "is_alive", lambda: False)
     with unless_ending():
         raise RuntimeError("cannot register")
+
+
+def test_who_waits_for_a_sync_in_the_instant_in_which_it_begins_is_not_broken_off(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = Room(library)
+    try:
+        until(lambda: not room.sync.running, 60)
+        start, waited = threading.Thread.start, []
+
+        def start_while_another_waits(thread: threading.Thread) -> None:
+            if thread.name == "sync":
+                room._syncing.join()
+                waited.append(thread)
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", start_while_another_waits)
+        room.start_sync()
+        assert waited == [room._syncing]
+        until(lambda: not room.sync.running, 60)
+    finally:
+        room.close()

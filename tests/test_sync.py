@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -14,26 +15,27 @@ from pathlib import Path
 
 import pytest
 from contents import assert_whole, contents
-from hash_embedder import HashEmbedder
+from hash_embedder import HashElsewhere, HashEmbedder
 
 from index import scanning
 from index.embedding import Vectors
 from index.errors import FolderMissing, IndexUnwritable, SourceUnreadable
 from index.folder import FolderIndex
 from index.reading import Reader
+from index.store import PassageStore
 from index.sync import _read
-from index.types import Progress, State
+from index.types import Passage, Progress, State
 
 
 class Desk:
     """A folder, its index, and the embedder that counts."""
 
-    def __init__(self, root: Path, url: str | None = None) -> None:
+    def __init__(self, root: Path, url: str | None = None, embedder: HashEmbedder | None = None) -> None:
         self.folder = root / "documents"
         self.folder.mkdir()
         self.data = root / "data"
         self.url = url
-        self.embedder = HashEmbedder()
+        self.embedder = embedder or HashEmbedder()
         self.index = self.opened()
 
     def opened(self) -> FolderIndex:
@@ -57,10 +59,11 @@ class Desk:
         return "\n".join(hit.passage.text for hit in self.index.retrieve(question))
 
 
-@pytest.fixture(params=["embedded", "server"])
+@pytest.fixture(params=["embedded", "server", pytest.param("elsewhere", marks=pytest.mark.slow)])
 def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
+    """With Chroma inside, with its server, and with passages embedded by other machines."""
     url = request.getfixturevalue("chroma_server") if request.param == "server" else None
-    desk = Desk(tmp_path, url)
+    desk = Desk(tmp_path, url, HashElsewhere() if request.param == "elsewhere" else None)
     yield desk
     desk.index.close()
 
@@ -828,3 +831,85 @@ def test_of_two_passages_with_the_same_words_one_keeps_their_embedding_when_the_
     here.index.sync()
     assert here.embedder.embedded == []
     assert_whole(here.index)
+
+
+# Embedded by other machines
+
+
+@pytest.fixture
+def far(tmp_path: Path) -> Iterator[Desk]:
+    """Four groups of documents that other machines embed."""
+    desk = Desk(tmp_path, embedder=HashElsewhere())
+    for number in range(2000):
+        desk.write(f"{number:04}.txt", f"Barge {number % 1900} carries oats.")  # a hundred have the words of others
+    yield desk
+    desk.index.close()
+
+
+def test_while_documents_are_stored_other_machines_embed_the_next(far: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    begin, upsert = HashElsewhere.begin, PassageStore.upsert
+
+    def begun(embedder: HashElsewhere, texts: Sequence[str]) -> Callable[[], Vectors]:
+        told.append("begun")
+        return begin(embedder, texts)
+
+    def stored(store: PassageStore, passages: Sequence[Passage], vectors: Vectors) -> None:
+        told.append("stored")
+        upsert(store, passages, vectors)
+
+    monkeypatch.setattr(HashElsewhere, "begin", begun)
+    monkeypatch.setattr(PassageStore, "upsert", stored)
+    far.index.sync()
+    order = "".join(word[0] for word in told)
+    assert re.fullmatch("b+(b+s){3}s", order), order
+    assert_whole(far.index)
+
+
+def test_what_other_machines_embed_is_embedded_once_and_gives_the_index_that_is_made_here(
+    far: Desk, tmp_path: Path
+) -> None:
+    far.index.sync()
+    assert len(far.embedder.embedded) == 2 * 1900  # each with its one sentence
+    assert_whole(far.index)
+    here = FolderIndex.open(far.folder, tmp_path / "other data", HashEmbedder())
+    here.sync()
+    assert contents(here) == contents(far.index)
+    here.close()
+
+
+def test_what_other_machines_cannot_embed_is_told_and_the_rest_is_indexed(
+    far: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = HashElsewhere.begin
+
+    def begun(embedder: HashElsewhere, texts: Sequence[str]) -> Callable[[], Vectors]:
+        embedder.broken = any("Barge 777 " in text for text in texts)
+        return begin(embedder, texts)
+
+    monkeypatch.setattr(HashElsewhere, "begin", begun)
+    report = far.index.sync()
+    assert [source for source, _ in report.failed] == ["0777.txt"]
+    assert len(far.found("Barge")) > 0
+    assert len([file for file in far.index.files() if file.passages]) == 1999
+    assert_whole(far.index)
+    monkeypatch.undo()
+    far.embedder.broken = False
+    assert far.index.sync().failed == ()
+    assert_whole(far.index)
+
+
+def test_a_sync_broken_off_while_other_machines_embed_goes_on_with_what_is_kept(far: Desk) -> None:
+    def end(progress: Progress) -> None:
+        if progress.stage == "Indexed" and progress.files_done == 700:
+            raise Ended
+
+    with pytest.raises(Ended):
+        far.index.sync(end)
+    before = len(far.embedder.embedded)
+    far.reopen()
+    far.index.sync()
+    assert_whole(far.index)
+    # What was with the other machines when it broke off is embedded again, and no more.
+    assert before < 2 * 1900
+    assert len(far.embedder.embedded) <= 2 * (1900 + 2 * 600)
