@@ -12,11 +12,12 @@ from pathlib import Path
 import streamlit as st
 
 from assistant.errors import FootnoteError
+from assistant.history import Turn
 from assistant.library import Library
 from assistant.preferences import Preferences
 from assistant.settings import Settings
 from ui import address, view
-from ui.answers import ask, draw_turns, draw_unsent
+from ui.answers import ask, draw_turns, draw_unsent, is_being_written
 from ui.components import PARTS, part
 from ui.conversations import draw_conversations
 from ui.desk import Desk
@@ -73,7 +74,7 @@ def draw(desk: Desk) -> None:
         draw_conversations(desk, conversation)
         draw_ways()
         every = IDLE_EVERY if desk.room.at_rest else SYNC_EVERY
-        st.fragment(draw_documents, run_every=every)(desk, seen=stand(desk))
+        st.fragment(draw_documents, run_every=every)(desk, turns, seen=stand(desk, turns))
     draw_notice(desk)
     if address.view() == address.LIBRARY:
         draw_library(desk)
@@ -138,10 +139,11 @@ def draw_notice(desk: Desk) -> None:
         st.warning(label(st.session_state.notice))
 
 
-def draw_documents(desk: Desk, *, seen: tuple[bool, bool, int]) -> None:
-    """The index and its documents. When either moved on since the page was drawn, all of the page is drawn again."""
+def draw_documents(desk: Desk, turns: tuple[Turn, ...], *, seen: tuple[bool, bool, int, bool]) -> None:
+    """The index and its documents. When either moved on since the page was drawn, all of the page is drawn again; so it
+    is when an answer ended, should the look at that answer have been lost."""
     address.restore()
-    if stand(desk) != seen:
+    if stand(desk, turns) != seen:
         st.rerun()
     sync = desk.room.sync
     st.markdown("#### Documents")
@@ -163,8 +165,9 @@ def draw_documents(desk: Desk, *, seen: tuple[bool, bool, int]) -> None:
         part("documents")(key="documents", data=view.documents(desk.library.files()))
 
 
-def stand(desk: Desk) -> tuple[bool, bool, int]:
-    return desk.room.sync.running, desk.room.at_rest, desk.library.generation
+def stand(desk: Desk, turns: tuple[Turn, ...]) -> tuple[bool, bool, int, bool]:
+    writing = any(is_being_written(desk, turn) for turn in turns)
+    return desk.room.sync.running, desk.room.at_rest, desk.library.generation, writing
 
 
 if __name__ == "__main__":
