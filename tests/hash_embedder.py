@@ -48,6 +48,8 @@ class HashElsewhere(HashEmbedder):
     """As if other machines did it: a text is embedded when it is handed out, and what failed is told when it is waited
     for."""
 
+    at_once = 32
+
     def begin(self, texts: Sequence[str]) -> Callable[[], Vectors]:
         broken = self.broken
         vectors = np.empty((0, DIMENSIONS), np.float32) if broken else self.embed_passages(texts)

@@ -837,11 +837,12 @@ def test_of_two_passages_with_the_same_words_one_keeps_their_embedding_when_the_
 
 
 @pytest.fixture
-def far(tmp_path: Path) -> Iterator[Desk]:
+def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     """Four groups of documents that other machines embed."""
+    monkeypatch.setattr("index.sync._GROUP", 64)
     desk = Desk(tmp_path, embedder=HashElsewhere())
-    for number in range(2000):
-        desk.write(f"{number:04}.txt", f"Barge {number % 1900} carries oats.")  # a hundred have the words of others
+    for number in range(250):
+        desk.write(f"{number:04}.txt", f"Barge {number % 240} carries oats.")  # ten have the words of others
     yield desk
     desk.index.close()
 
@@ -870,7 +871,7 @@ def test_what_other_machines_embed_is_embedded_once_and_gives_the_index_that_is_
     far: Desk, tmp_path: Path
 ) -> None:
     far.index.sync()
-    assert len(far.embedder.embedded) == 2 * 1900  # each with its one sentence
+    assert len(far.embedder.embedded) == 2 * 240  # each with its one sentence
     assert_whole(far.index)
     here = FolderIndex.open(far.folder, tmp_path / "other data", HashEmbedder())
     here.sync()
@@ -884,14 +885,14 @@ def test_what_other_machines_cannot_embed_is_told_and_the_rest_is_indexed(
     begin = HashElsewhere.begin
 
     def begun(embedder: HashElsewhere, texts: Sequence[str]) -> Callable[[], Vectors]:
-        embedder.broken = any("Barge 777 " in text for text in texts)
+        embedder.broken = any("Barge 77 " in text for text in texts)
         return begin(embedder, texts)
 
     monkeypatch.setattr(HashElsewhere, "begin", begun)
     report = far.index.sync()
-    assert [source for source, _ in report.failed] == ["0777.txt"]
+    assert [source for source, _ in report.failed] == ["0077.txt"]
     assert len(far.found("Barge")) > 0
-    assert len([file for file in far.index.files() if file.passages]) == 1999
+    assert len([file for file in far.index.files() if file.passages]) == 249
     assert_whole(far.index)
     monkeypatch.undo()
     far.embedder.broken = False
@@ -901,7 +902,7 @@ def test_what_other_machines_cannot_embed_is_told_and_the_rest_is_indexed(
 
 def test_a_sync_broken_off_while_other_machines_embed_goes_on_with_what_is_kept(far: Desk) -> None:
     def end(progress: Progress) -> None:
-        if progress.stage == "Indexed" and progress.files_done == 700:
+        if progress.stage == "Indexed" and progress.files_done == 100:
             raise Ended
 
     with pytest.raises(Ended):
@@ -911,5 +912,5 @@ def test_a_sync_broken_off_while_other_machines_embed_goes_on_with_what_is_kept(
     far.index.sync()
     assert_whole(far.index)
     # What was with the other machines when it broke off is embedded again, and no more.
-    assert before < 2 * 1900
-    assert len(far.embedder.embedded) <= 2 * (1900 + 2 * 600)
+    assert before < 2 * 240
+    assert len(far.embedder.embedded) <= 2 * (240 + 3 * 64)
