@@ -18,8 +18,8 @@ each with its ratio to the bare, as JSON. Every question is timed in every way b
 another way each time, so that all ways share what else the machine does. Beside them: the passages stored per second,
 memory, disk per passage, a sync with nothing to do (`idle`), one after an edit of one file and the columns made after
 it, and how long from opening it again until a question is answered and until the first sync has looked through all that is
-kept, which no question waits for (`open`). With --kept, what is made stays there and is used
-again: a million passages take an hour.
+kept, for which a question waits only where a document was changed (`open`). With --kept, what is made stays there and is
+used again: a million passages take an hour.
 """
 
 from __future__ import annotations

@@ -545,13 +545,14 @@ class Manifest:
         still holds for what went are left as strays. `on_rows` is called as it goes on, since a long document takes a
         minute."""
         with self.writing() as connection:
-            for source in [*removed, *(new.document.source for new in documents)]:
-                self._note_loose(connection, _remove_document(connection, source))
+            sources = [*removed, *(new.document.source for new in documents)]
+            used = [key for source in sources for key in _remove_document(connection, source)]
             for new in documents:
                 _add_document(connection, new, on_rows)
             connection.executemany("DELETE FROM files WHERE source = ?", ((source,) for source in forgotten))
             connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", map(astuple, files))
-            if documents or removed:
+            if sources:
+                self._note_loose(connection, used)
                 connection.execute(
                     "INSERT INTO meta VALUES ('generation', '1')"
                     " ON CONFLICT DO UPDATE SET value = CAST(value AS INTEGER) + 1"

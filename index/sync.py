@@ -416,7 +416,7 @@ class _Apply:
                 self._fault = fault
 
     def _wait_for(self, group: Sequence[_New]) -> None:
-        keys = {key for new in group for key in new.indexed.vector_keys}
+        keys = self._under_way.intersection(key for new in group for key in new.indexed.vector_keys)
         try:
             while not keys.isdisjoint(self._under_way):
                 self._keep_next()

@@ -50,6 +50,24 @@ def chroma(place: Path) -> Iterator[str]:
         server.wait()
 
 
+@contextmanager
+def forking(script: Path, **more: str) -> Iterator[subprocess.Popen[str]]:
+    """A program of the tests that is told line by line what to fork, and has its libraries loaded once for all."""
+    tests = Path(__file__).parent
+    process = subprocess.Popen(
+        [sys.executable, str(script)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(PYTHONPATH=f"{tests.parent}:{tests}", **more),
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
 class Machines:
     """A Dask scheduler and the workers that are started for it, as on machines of their own."""
 

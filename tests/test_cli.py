@@ -6,7 +6,6 @@ Most are forked from one that has all the libraries loaded already, which would 
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
@@ -46,16 +45,8 @@ def run_anew(data_dir: Path) -> Run:
 
 @pytest.fixture(scope="module")
 def switchboard() -> Iterator[subprocess.Popen[str]]:
-    here = Path(__file__).parent
-    with subprocess.Popen(
-        [sys.executable, str(here / "switchboard.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=servers.environment(PYTHONPATH=f"{here.parent}:{here}"),
-    ) as process:
+    with servers.forking(Path(__file__).with_name("switchboard.py")) as process:
         yield process
-        process.kill()
 
 
 @pytest.fixture
@@ -323,9 +314,10 @@ def test_ctrl_c_ends_a_long_index_run_in_a_sentence_and_a_rerun_embeds_nothing_t
     folder.mkdir()
     for number in range(300):
         (folder / f"{number}.txt").write_text(f"Document {number} is about the number {number}. " * 4)
-    environment = {**os.environ, "FOOTNOTE_DATA_DIR": str(data_dir)}
     command = [str(Path(sys.executable).with_name("footnote")), "index", str(folder)]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(data_dir)
+    )
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and running.poll() is None:
         if any(data_dir.glob(f"folders/{folder.name}-*")) and kept_embeddings(data_dir, folder) >= kept_before:
@@ -347,7 +339,6 @@ def test_ctrl_c_ends_a_long_index_run_in_a_sentence_and_a_rerun_embeds_nothing_t
 
 
 def test_ctrl_c_while_the_window_starts_ends_it_without_a_traceback(data_dir: Path) -> None:
-    environment = servers.environment(FOOTNOTE_DATA_DIR=str(data_dir))
     command = [str(Path(sys.executable).with_name("footnote")), "chat", "--no-browser"]
     for moment in (0.1, 0.6, 1.1):
         starting = subprocess.Popen(
@@ -355,7 +346,7 @@ def test_ctrl_c_while_the_window_starts_ends_it_without_a_traceback(data_dir: Pa
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=environment,
+            env=environment(data_dir),
             cwd=SEEDS.parent,
         )
         assert starting.stdout is not None

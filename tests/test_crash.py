@@ -8,7 +8,6 @@ import random
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import servers
 from contents import Contents, assert_whole, contents
 from hash_embedder import HashEmbedder
 from texts import WORDS
@@ -25,16 +25,8 @@ from index.folder import FolderIndex
 
 @pytest.fixture(scope="module")
 def kitchen() -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("kitchen.py"))],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": f"{Path(__file__).parent.parent}:{Path(__file__).parent}"},
-    )
-    yield process
-    process.kill()
-    process.wait()
+    with servers.forking(Path(__file__).with_name("kitchen.py")) as process:
+        yield process
 
 
 def sync_and_kill(kitchen: subprocess.Popen[str], folder: Path, data: Path, after: float) -> bool:

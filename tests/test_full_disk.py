@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import servers
 from contents import assert_whole, contents
 from hash_embedder import HashEmbedder
 from test_crash import clean_build
@@ -33,16 +34,8 @@ def kitchen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Pop
         pytest.skip("needs Linux and a C compiler")
     disk = tmp_path_factory.mktemp("disk") / "full_disk.so"
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", HERE / "full_disk.c", "-o", disk, "-ldl"], check=True)
-    process = subprocess.Popen(
-        [sys.executable, str(HERE / "kitchen.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": f"{HERE.parent}:{HERE}", "LD_PRELOAD": str(disk)},
-    )
-    yield process
-    process.kill()
-    process.wait()
+    with servers.forking(HERE / "kitchen.py", LD_PRELOAD=str(disk)) as process:
+        yield process
 
 
 def sync_on_full_disk(kitchen: subprocess.Popen[str], folder: Path, data: Path, refused: int, once: bool) -> int:

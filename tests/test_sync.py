@@ -27,6 +27,10 @@ from index.sync import _read
 from index.types import Passage, Progress, State
 
 
+class Stopped(BaseException):
+    """Not an error: as if the process had been ended there."""
+
+
 class Desk:
     """A folder, its index, and the embedder that counts."""
 
@@ -739,9 +743,6 @@ def test_progress_ends_with_every_file_and_passage_done(desk: Desk) -> None:
 
 
 def test_a_long_document_tells_how_far_it_is_also_where_nothing_is_left_to_embed(here: Desk) -> None:
-    class Stopped(BaseException):
-        pass
-
     here.write("long.txt", "\n\n".join(f"Entry {n} tells of {'this and that ' * 20}." for n in range(4000)))
 
     def stop_at_the_swap(progress: Progress) -> None:
@@ -764,9 +765,6 @@ def test_a_long_document_tells_how_far_it_is_also_where_nothing_is_left_to_embed
 
 
 def test_a_broken_off_sync_goes_on_where_it_stopped(here: Desk) -> None:
-    class Stopped(BaseException):
-        pass
-
     for number in range(1200):
         here.write(f"{number:04}.txt", f"Number {number} of many.")
     told = 0
@@ -787,10 +785,6 @@ def test_a_broken_off_sync_goes_on_where_it_stopped(here: Desk) -> None:
     assert_whole(here.index)
 
 
-class Ended(BaseException):
-    """As if the process had been ended there."""
-
-
 @pytest.mark.parametrize("reopened", [True, False])
 def test_an_embedding_of_words_that_no_document_came_to_hold_is_dropped_by_the_next_sync(
     here: Desk, monkeypatch: pytest.MonkeyPatch, reopened: bool
@@ -801,11 +795,11 @@ def test_an_embedding_of_words_that_no_document_came_to_hold_is_dropped_by_the_n
     here.write("a.txt", "Oats are ground no more.")
 
     def end(*_: object) -> None:
-        raise Ended
+        raise Stopped
 
     with monkeypatch.context() as patch:
         patch.setattr("index.store.PassageStore.upsert", end)  # what is embedded is kept by then
-        with pytest.raises(Ended):
+        with pytest.raises(Stopped):
             here.index.sync()
     here.write("a.txt", "Oats are ground on Monday.")  # as it was: nothing that can be found changes
     here.embedder.embedded.clear()
@@ -903,9 +897,9 @@ def test_what_other_machines_cannot_embed_is_told_and_the_rest_is_indexed(
 def test_a_sync_broken_off_while_other_machines_embed_goes_on_with_what_is_kept(far: Desk) -> None:
     def end(progress: Progress) -> None:
         if progress.stage == "Indexed" and progress.files_done == 100:
-            raise Ended
+            raise Stopped
 
-    with pytest.raises(Ended):
+    with pytest.raises(Stopped):
         far.index.sync(end)
     before = len(far.embedder.embedded)
     far.reopen()

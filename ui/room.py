@@ -153,7 +153,8 @@ class Room:
         with self._lock:
             self._sync = ended
         if not self._closed.is_set():
-            self._prepare()
+            if ended.error:  # told at once; what is indexed can be asked all the same
+                self._prepare()
             self._synced.set()
 
     def _prepare(self) -> None:
