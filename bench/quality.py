@@ -28,6 +28,7 @@ from assistant.quoting import ANSWERS, answerability, quotes
 from index.finding import nearest_of
 from index.folder import FolderIndex
 from index.scope import EVERYTHING
+from index.tables import Tables
 from index.terms import question_terms
 from index.types import Passage
 
@@ -55,17 +56,18 @@ def opened(documents: Path, cache: Path) -> FolderIndex:
 
 def systems(index: FolderIndex) -> dict[str, Callable[[str], list[Passage]]]:
     """What is compared: each gives passages, best first."""
-    ids, vectors = index.manifest.vectors_in(EVERYTHING)
+    tables = Tables(index.manifest)
+    ids, vectors = tables.vectors_in(EVERYTHING)
 
     def passages(ids: Sequence[str]) -> list[Passage]:
-        found = {candidate.passage.id: candidate.passage for candidate in index.manifest.candidates(ids)}
+        found = {candidate.passage.id: candidate.passage for candidate in tables.candidates(ids)}
         return [found[id_] for id_ in ids]
 
     def vector(question: str) -> list[str]:
         return nearest_of(ids, vectors, index.embed([question])[0], DEPTH)
 
     def bm25(question: str) -> list[str]:
-        return index.manifest.search_terms(question_terms(question), DEPTH, EVERYTHING)
+        return tables.search_terms(question_terms(question), DEPTH, EVERYTHING)
 
     def fused(question: str) -> list[str]:
         scores: dict[str, float] = {}

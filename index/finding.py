@@ -21,12 +21,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from index.columns import Columns, Counted, KeptColumns, Part, Rows
+from index.column_copies import KeptColumns
+from index.columns import Columns, Counted, Part, Rows
 from index.embedding import Embedder, Vectors
-from index.manifest import Candidate, Manifest, TermStatistics
+from index.manifest import Manifest
 from index.rarity import idf
 from index.scope import EVERYTHING, Scope
 from index.store import PassageStore
+from index.tables import Candidate, Tables, TermStatistics
 from index.terms import question_terms
 from index.types import Hit
 
@@ -63,6 +65,7 @@ class Finder:
 
     def __init__(self, manifest: Manifest, store: PassageStore | None, embedder: Embedder) -> None:
         self._manifest, self._store, self._embedder = manifest, store, embedder
+        self._tables = Tables(manifest)
         self._columns = KeptColumns(manifest)
         self._statistics = (-1, TermStatistics(0, 0.0, 0.0))
         self._vectors: tuple[int, Sequence[str], Vectors] = (-1, (), np.zeros((0, 0), np.float32))
@@ -93,7 +96,7 @@ class Finder:
             columns = self._columns.of(generation)
             if columns is not None:
                 return _weights(columns, wanted, columns.statistics.passages)
-            return _weights(self._manifest, wanted, self._current_statistics(generation).passages)
+            return _weights(self._tables, wanted, self._current_statistics(generation).passages)
 
     # In columns
 
@@ -139,11 +142,11 @@ class Finder:
     def _by_tables(
         self, generation: int, vector: Vectors, wanted: Sequence[str], limit: int, scope: Scope
     ) -> tuple[Hit, ...]:
-        by_terms = self._manifest.search_terms(wanted, CANDIDATES, scope)
+        by_terms = self._tables.search_terms(wanted, CANDIDATES, scope)
         by_vector = self._nearest_in_tables(generation, vector, scope)
-        candidates = self._manifest.candidates(list(dict.fromkeys([*by_terms, *by_vector])))
+        candidates = self._tables.candidates(list(dict.fromkeys([*by_terms, *by_vector])))
         statistics = self._current_statistics(generation)
-        weights = _weights(self._manifest, wanted, statistics.passages)
+        weights = _weights(self._tables, wanted, statistics.passages)
         exact = vector.astype(np.float64)
         scored = [_Scored.of(candidate, exact, weights, statistics) for candidate in candidates]
         scored.sort(key=lambda one: (-one.score, one.candidate.source, one.candidate.start))
@@ -154,20 +157,20 @@ class Finder:
             if self._store is not None:
                 return self._store.nearest(vector, CANDIDATES)
             if self._vectors[0] != generation:
-                self._vectors = (generation, *self._manifest.vectors_in(EVERYTHING))
+                self._vectors = (generation, *self._tables.vectors_in(EVERYTHING))
             return nearest_of(*self._vectors[1:], vector, CANDIDATES)
         inside = self._manifest.passages_in(scope)
         if inside > FEW and self._store is not None:
             for limit in _wider(self._manifest.passages_in(EVERYTHING), inside):
-                found = self._manifest.those_in(scope, self._store.nearest(vector, limit))
+                found = self._tables.those_in(scope, self._store.nearest(vector, limit))
                 if len(found) >= CANDIDATES:
                     return found[:CANDIDATES]
-        return nearest_of(*self._manifest.vectors_in(scope), vector, CANDIDATES)
+        return nearest_of(*self._tables.vectors_in(scope), vector, CANDIDATES)
 
     def _current_statistics(self, generation: int) -> TermStatistics:
         known, statistics = self._statistics
         if known != generation:
-            statistics = self._manifest.term_statistics()
+            statistics = self._tables.term_statistics()
             self._statistics = (generation, statistics)
         return statistics
 
@@ -187,7 +190,7 @@ def nearest_of(ids: Sequence[str], vectors: Vectors, vector: Vectors, limit: int
     return [ids[at] for at in order]
 
 
-def _weights(held: Manifest | Columns, wanted: Sequence[str], passages: int) -> dict[str, float]:
+def _weights(held: Tables | Columns, wanted: Sequence[str], passages: int) -> dict[str, float]:
     return {term: idf(term, held.holding(term), passages) for term in wanted}
 
 

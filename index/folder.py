@@ -16,13 +16,15 @@ from filelock import FileLock, Timeout
 
 from index import readers, splitting, terms
 from index.aside import set_aside
-from index.columns import KeptColumns
+from index.column_copies import KeptColumns
+from index.database import ManifestDamaged
 from index.embedding import Embedder, MiniLM, Vectors
 from index.errors import FootnoteError, IndexBusy, IndexDamaged, IndexUnwritable, ScopeUnusable, StoreUnreachable
+from index.examination import examine
 from index.finding import Finder
 from index.handover import Handover
 from index.keeping import StoreKeeper
-from index.manifest import SCHEMA_VERSION, Manifest, ManifestDamaged
+from index.manifest import Manifest
 from index.predecessor import (
     MANIFEST,
     Predecessor,
@@ -35,6 +37,7 @@ from index.predecessor import (
     why_anew,
 )
 from index.scanning import existing_folder
+from index.schema import SCHEMA_VERSION
 from index.scope import EVERYTHING, Scope
 from index.store import PassageStore, StoreDamaged
 from index.sync import OnProgress, divided, forget_gone, in_step, mend, plan, sync, unlike
@@ -356,7 +359,7 @@ class FolderIndex:
             kept, expected = self.manifest.get("settings"), _settings(self._embedder)
             if kept is None or json.loads(kept) != expected:
                 raise ManifestDamaged(self.manifest.path, "its settings were altered")
-            self.manifest.check_whole(lambda document: divided(document, self._embedder))
+            examine(self.manifest, lambda document: divided(document, self._embedder))
             self.manifest.make_terms_anew()
         except (ManifestDamaged, ValueError):
             self._begin_anew()
@@ -426,7 +429,7 @@ class FolderIndex:
             shutil.rmtree(path, ignore_errors=True)
         manifest = Manifest(damaged)
         if aside.exists():
-            manifest.take_vectors(aside)
+            manifest.vectors.take(aside)
         self._found.append(
             f"The index was damaged. It is kept as {aside}, and a new one is made from the documents and from those "
             "embeddings that are whole."

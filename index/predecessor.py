@@ -7,7 +7,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from index.manifest import SCHEMA_VERSION, Manifest, ManifestDamaged
+from index.database import ManifestDamaged
+from index.manifest import Manifest
+from index.schema import SCHEMA_VERSION
 from index.sync import plan
 
 MANIFEST = "manifest.sqlite"

@@ -10,7 +10,7 @@ from llama_index.core.schema import NodeRelationship, NodeWithScore, QueryBundle
 from pydantic import PrivateAttr
 
 from index.finding import Finder
-from index.manifest import metadata_fields, place_rows
+from index.rows import metadata_fields, place_rows
 from index.scope import EVERYTHING, Scope
 from index.types import Hit
 

@@ -38,9 +38,11 @@ import numpy as np
 from index import readers
 from index.embedding import Embedder, EmbedsElsewhere, Vectors
 from index.errors import EmbeddingFailed, SourceUnreadable, SourceUnsupported
-from index.manifest import FileRow, IndexedDocument, Manifest, vector_key
+from index.kept_vectors import vector_key
+from index.manifest import FileRow, Manifest
 from index.passages import Passages
 from index.reading import Reader, ReadingBroken
+from index.rows import IndexedDocument
 from index.scanning import FoundFile, Scan, content_hash, is_settled, scan, stat_of
 from index.splitting import split
 from index.store import PAGE, PassageStore, stored_about
@@ -172,7 +174,7 @@ def sync(
     # What could be embedded of a file that failed need not be embedded again when it is tried the next time. A file
     # that went while the others were read may have been renamed: the next sync knows.
     if not (applied.kept_old or applied.went or gone):
-        manifest.drop_unused_vectors()
+        manifest.vectors.drop_unused()
     if not applied.kept_old:
         manifest.complete = True
     return SyncReport(
@@ -427,7 +429,7 @@ class _Apply:
         """What is left of point 1 of the module's order, but for so many passages that may be under way yet. Raises
         EmbeddingFailed."""
         by_key = dict(rows)
-        missing = self._manifest.missing_vectors(by_key) - self._under_way
+        missing = self._manifest.vectors.missing(by_key) - self._under_way
         # Texts of one length in one batch waste least on padding; equal lengths go by key, so that runs are alike.
         wanted = sorted(missing, key=lambda key: (len(by_key[key].text), key))
         self._tracker.gathered(len(rows), len(rows) - len(wanted))
@@ -453,7 +455,7 @@ class _Apply:
             self._under_way.clear()
             raise
         # Kept at once: what is embedded is never embedded again, wherever the run is stopped.
-        self._manifest.put_vectors(batch.keys, [p.text for p in batch.passages], vectors, of_sentences)
+        self._manifest.vectors.put(batch.keys, [p.text for p in batch.passages], vectors, of_sentences)
         self._under_way.difference_update(batch.keys)
         self.embedded += len(batch.keys)
         self._tracker.embedded(len(batch.keys), batch.passages[-1].source)
@@ -466,7 +468,7 @@ class _Apply:
         # Many rows in one call: each call costs Chroma about 10 ms, one row or a thousand.
         for part in _parts(group):
             self._manifest.add_strays(passage.id for _, passage in part)
-            vectors = self._manifest.kept_vectors([key for key, _ in part])
+            vectors = self._manifest.vectors.under([key for key, _ in part])
             self._store.upsert([passage for _, passage in part], np.stack([vectors[key] for key, _ in part]))
             done += len(part)
             self._tracker.stored(part[-1][1].source, done, total, started)

@@ -14,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from texts import WORDS
 
-from index import columns, finding
-from index.columns import KeptColumns, Part
+from index import column_copies, columns, finding
+from index.column_copies import KeptColumns
+from index.columns import Part
 from index.folder import FolderIndex
 from index.scope import EVERYTHING, Scope
+from index.tables import Tables
 from index.types import Passage
 
 FILES = 40
@@ -190,7 +192,7 @@ def test_the_nearest_of_a_part_are_those_that_comparing_each_gives(
     assert made is not None
     scope = Scope.of(paths) if paths else EVERYTHING
     vector = HashEmbedder().embed_query(" ".join(WORDS[:5]))
-    ids, vectors = index.manifest.vectors_in(scope)
+    ids, vectors = Tables(index.manifest).vectors_in(scope)
     closeness = dict(zip(ids, (vectors @ vector).tolist(), strict=True))
     found = [made._ids[row].decode() for row in made.nearest(vector, limit, made.part(scope))]
     assert len(found) == len(set(found)) == min(limit, len(ids))
@@ -267,7 +269,7 @@ def test_columns_that_cannot_be_written_cost_no_answer(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(columns, "_write", full)
+    monkeypatch.setattr(column_copies, "_write", full)
     (folder / "copy.md").write_text("The zanzibar ferry left at noon.", encoding="utf-8")
     synced(index)
     assert current(index) is None

@@ -80,7 +80,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
 
     monkeypatch.setattr(PassageStore, "nearest", counting_nearest)
     monkeypatch.setattr(PassageStore, "upsert", counting_upsert)
-    monkeypatch.setattr("index.manifest.sqlite3.connect", traced)
+    monkeypatch.setattr("index.database.sqlite3.connect", traced)
     return counted
 
 
