@@ -31,9 +31,10 @@ from typing import Any
 import numpy as np
 from quality import judgements, ndcg, questions
 
+from index.batches import texts_of
 from index.embedding import MiniLM, model_dir
 from index.folder import FolderIndex
-from index.sync import divided, texts_of
+from index.sync import divided
 from index.types import Document
 
 PEERS = ["sentence-transformers", "Chroma", "llama-index", "txtai"]

@@ -32,10 +32,10 @@ import numpy as np
 from large import paragraphs
 from scale import Mixed, questions, write
 
+from index.batches import texts_of
 from index.embedding import MiniLM
 from index.fan_out import Cluster
 from index.folder import FolderIndex
-from index.sync import texts_of
 from index.types import Passage
 
 ROOT = Path(__file__).parent.parent

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from index import readers, splitting, terms
+from index.absence import forget_gone
 from index.aside import set_aside
 from index.column_copies import KeptColumns
 from index.database import ManifestDamaged
@@ -25,6 +26,8 @@ from index.finding import Finder
 from index.handover import Handover
 from index.keeping import StoreKeeper
 from index.manifest import Manifest
+from index.mending import mend, unlike
+from index.planning import plan
 from index.predecessor import (
     MANIFEST,
     Predecessor,
@@ -40,7 +43,8 @@ from index.scanning import existing_folder
 from index.schema import SCHEMA_VERSION
 from index.scope import EVERYTHING, Scope
 from index.store import PassageStore, StoreDamaged
-from index.sync import OnProgress, divided, forget_gone, in_step, mend, plan, sync, unlike
+from index.sync import divided, in_step, sync
+from index.tracking import OnProgress
 from index.types import Document, FileStatus, Hit, Passage, Progress, SyncPlan, SyncReport
 
 if TYPE_CHECKING:

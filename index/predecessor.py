@@ -9,8 +9,8 @@ from pathlib import Path
 
 from index.database import ManifestDamaged
 from index.manifest import Manifest
+from index.planning import plan
 from index.schema import SCHEMA_VERSION
-from index.sync import plan
 
 MANIFEST = "manifest.sqlite"
 

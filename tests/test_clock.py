@@ -26,7 +26,7 @@ from assistant.errors import FootnoteError
 from assistant.history import History, Rating
 from assistant.shelf import Shelf
 from assistant.types import Answer, Mode, Sentence, Support
-from index import scanning, sync
+from index import planning, scanning, sync, tracking
 from index.aside import set_aside
 from index.folder import FolderIndex
 from index.reading import Reader
@@ -68,8 +68,9 @@ def index(folder: Path, tmp_path: Path) -> Iterator[FolderIndex]:
 @pytest.fixture
 def whole_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The file system keeps whole seconds and no time of change."""
-    for module in (scanning, sync):
+    for module in (scanning, planning, sync):
         monkeypatch.setattr(module, "stat_of", lambda info: f"{info.st_size}:{int(info.st_mtime)}")
+    for module in (scanning, planning):
         monkeypatch.setattr(
             module, "is_settled", lambda info, now: now - int(info.st_mtime) * 1_000_000_000 > 2_000_000_000
         )
@@ -146,7 +147,7 @@ def test_a_file_written_while_it_was_read_is_read_again_although_the_clock_jumpe
     index: FolderIndex, folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file system's time stands still: nothing but the bytes tells one version from the other."""
-    for module in (scanning, sync):
+    for module in (scanning, planning, sync):
         monkeypatch.setattr(module, "stat_of", lambda info: f"{info.st_size}")
     path = folder / "a.txt"
     path.write_text("The answer is 41.")
@@ -223,6 +224,7 @@ def test_of_a_sync_during_which_the_clock_jumps_and_files_change_no_count_or_tim
     monkeypatch.setattr(sync, "_LOOK_EVERY", 0.0)
     monkeypatch.setattr(sync, "_LOOK_SHARE", 0)
     monkeypatch.setattr(sync, "_GROUP", 4)
+    monkeypatch.setattr(tracking, "_LONG", 16)
     monotonic = time.monotonic
     # Every second is an hour, so that times are told in a test that takes one second.
     monkeypatch.setattr(time, "monotonic", lambda: monotonic() * HOUR)

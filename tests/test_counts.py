@@ -21,8 +21,8 @@ from texts import WORDS
 from assistant.answering import answer
 from index.embedding import Vectors
 from index.folder import FolderIndex
+from index.planning import plan
 from index.store import PassageStore
-from index.sync import plan
 
 FILES = 120
 PARAGRAPHS = 6

@@ -214,8 +214,8 @@ def test_a_file_changed_within_one_tick_of_the_clock_is_noticed(desk: Desk, monk
     """A file system whose clock stands still: all of the stat that is looked at stays the same."""
     path = desk.write("a.txt", "The answer is 41.")
     frozen = scanning.stat_of(path.stat())
-    monkeypatch.setattr(scanning, "stat_of", lambda info: frozen)
-    monkeypatch.setattr("index.sync.stat_of", lambda info: frozen)
+    for module in ("scanning", "planning", "sync"):
+        monkeypatch.setattr(f"index.{module}.stat_of", lambda info: frozen)
     desk.index.sync()
     path.write_text("The answer is 42.")
     desk.index.sync()
@@ -227,12 +227,12 @@ def test_a_file_is_hashed_again_only_until_its_times_can_be_trusted(
     here: Desk, old_enough: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here.write("a.txt", "Steady.")
-    for module in ("scanning", "sync"):
+    for module in ("scanning", "planning"):
         monkeypatch.setattr(f"index.{module}.is_settled", lambda info, now: old_enough)
     here.index.sync()
     hashed: list[Path] = []
     real = scanning.content_hash
-    monkeypatch.setattr("index.sync.content_hash", lambda path: hashed.append(path) or real(path))
+    monkeypatch.setattr("index.planning.content_hash", lambda path: hashed.append(path) or real(path))
     here.index.sync()
     assert len(hashed) == (0 if old_enough else 1)
 
