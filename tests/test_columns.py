@@ -117,6 +117,7 @@ def test_columns_made_after_each_of_many_changes_are_those_of_a_clean_build(
         made = current(index)
         assert made is not None
         passages = sum(file.passages for file in index.files())
+        assert made.statistics == Tables(index.manifest).term_statistics()
         assert made.statistics.passages == passages
         assert passages <= len(made) <= 2 * passages
         vectors.add(vectors_of(index).stat().st_ino)
