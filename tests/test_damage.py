@@ -160,7 +160,6 @@ def _overwritten_in_the_middle(name: str) -> Damage:
 # Enough of a damage to each file on every day; all of them where there are minutes.
 USUAL = {
     ("header.bin", "overwritten in the middle"),
-    ("data_level0.bin", "truncated"),
     ("data_level0.bin", "overwritten in the middle"),
     ("link_lists.bin", "truncated"),
     ("length.bin", "overwritten in the middle"),

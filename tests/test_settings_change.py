@@ -138,8 +138,17 @@ def test_the_same_settings_build_nothing_anew(desk: Desk) -> None:
     assert desk.old.embedded == []
 
 
-@pytest.mark.parametrize("when", ["before the building", "during the building"])
-@pytest.mark.parametrize("what", ["deleted", "changed", "renamed"])
+@pytest.mark.parametrize(
+    ("what", "when"),
+    [
+        ("deleted", "before the building"),
+        ("deleted", "during the building"),
+        ("changed", "during the building"),
+        ("renamed", "during the building"),
+        pytest.param("changed", "before the building", marks=pytest.mark.slow),
+        pytest.param("renamed", "before the building", marks=pytest.mark.slow),
+    ],
+)
 def test_text_that_is_no_longer_in_the_folder_is_not_answered_from_the_old_index(
     desk: Desk, when: str, what: str
 ) -> None:
