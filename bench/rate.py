@@ -13,6 +13,8 @@ rounds, and ratios as the median of the rounds':
   that is: the same passages and sentences, embedded in one call in the same round.
 
 Footnote embeds each sentence besides each passage, which the peers do not; so it computes several times the embeddings.
+Peers that take a document whole embed of it what they let the model read, 256 tokens at Chroma and sentence-transformers,
+and cannot find the rest.
 """
 
 from __future__ import annotations
@@ -195,7 +197,7 @@ def judged(data: Path, count: int) -> tuple[list[str], list[str], list[set[str]]
 def indexing(workers: Sequence[Worker], data: Path, place: Path, count: int, rounds: int) -> dict[str, Any]:
     documents = sorted((data / "documents").iterdir())[: count * rounds]
     spent: dict[str, list[float]] = {worker.name: [] for worker in workers}
-    passages = dict.fromkeys(spent, 0)
+    passages, embedded = dict.fromkeys(spent, 0), dict.fromkeys(spent, 0)
     bare = []
     for number in range(rounds):
         folder = place / f"folder-{number}"
@@ -210,12 +212,16 @@ def indexing(workers: Sequence[Worker], data: Path, place: Path, count: int, rou
             passages[worker.name] += done["passages"]
             if worker.name == "Footnote":
                 texts = embedded_texts(folder, kept)
+                embedded["Footnote"] += len(texts)
                 bare.append(worker.do(texts=texts, into=str(place / "vectors.npy"))["seconds"])
+            else:
+                embedded[worker.name] += done["passages"]
             shutil.rmtree(kept)
     figures: dict[str, Any] = {
         name: {
             "documents per second": round(len(documents) / sum(times), 1),
             "passages per second": round(passages[name] / sum(times), 1),
+            "texts embedded per second": round(embedded[name] / sum(times), 1),
         }
         for name, times in spent.items()
     }
