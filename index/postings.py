@@ -58,7 +58,7 @@ class Postings:
     def of_those(self, there: NDArray[np.bool_]) -> Postings:
         """Without the pairs of holders that are not there."""
         kept = there[self.holders]
-        starts = np.concatenate([[0], np.cumsum(kept)])[self.starts]
+        starts = self.starts - np.searchsorted(np.flatnonzero(~kept), self.starts)
         used = np.diff(starts) > 0
         return Postings(
             self.hashes[used], np.append(starts[:-1][used], starts[-1]), self.holders[kept], self.counts[kept]
