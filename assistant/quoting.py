@@ -63,7 +63,8 @@ def quotes(question: str, hits: Sequence[Hit], weights: Mapping[str, float]) -> 
             text = passage.text[start:end]
             here = set(terms(text))
             held = sum(weight for term, weight in weights.items() if term in here)
-            carried = sum(weight for term, weight in weights.items() if term in before - here)
+            passed = before - here
+            carried = sum(weight for term, weight in weights.items() if term in passed)
             evidence = similarity + (held + _CARRY * carried) / total
             rank = evidence + behind + (_OF_KIND if holds_kind(kind, text, question) else 0.0)
             if text:

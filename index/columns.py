@@ -43,10 +43,8 @@ Rows = NDArray[np.intp]
 
 _BRIDGED = 100  # rows of other parts that are gone through rather than passed over
 _SCOPES = 16  # parts of the folder that are remembered
+_SIGN_EXPONENT_MANTISSA = np.int32(0x8FFFE000 - (1 << 32))  # where those of a float16 lie in a float32
 _FTS_K1, _FTS_B, _FTS_LEAST = 1.2, 0.75, 1e-6  # of SQLite's bm25()
-
-# Every float16 as a float64, by its bits: looked up, they are widened in half the time that numpy takes to reckon it.
-_WIDENED = np.arange(1 << 16, dtype="<u2").view("<f2").astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +113,7 @@ class Columns:
         alive = np.flatnonzero(self._there).astype(np.int32)
         self._order = alive[np.argsort(self._ids[alive])]
         self._ids_in_order = self._ids[self._order]
+        self._heads = _heads(self._ids_in_order)
         # Ties go by the document's name, then by place in it.
         self._ranks = np.argsort(np.argsort(np.array(self.sources, dtype=object))).astype(np.int64)
         own = np.where(self._there, self._lengths + self._title_lengths[self._documents], 0)
@@ -168,8 +167,11 @@ class Columns:
         wanted = np.array(ids, "S32")
         if not len(self._ids_in_order):
             return np.zeros(0, np.intp)
-        at = np.searchsorted(self._ids_in_order, wanted)
-        at[at == len(self._ids_in_order)] = 0
+        at = np.searchsorted(self._heads, _heads(wanted))
+        at[at == len(self._heads)] = 0
+        if len(others := np.flatnonzero(self._ids_in_order[at] != wanted)):  # not there, or not the first with its head
+            at[others] = np.searchsorted(self._ids_in_order, wanted[others])
+            at[at == len(self._heads)] = 0
         found: Rows = self._order[at[self._ids_in_order[at] == wanted]].astype(np.intp)
         return found
 
@@ -204,22 +206,23 @@ class Columns:
         return np.lexsort((rows, self._ranks[self._documents[rows]], -scores))
 
     def similarities(
-        self, rows: Rows, vector: Vectors
+        self, rows: Rows, vector: NDArray[np.float32] | NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
         """The cosines of passages to a unit vector, shape (rows,); those of their sentences, one passage's after
-        another's; and where each one's begin and the last one's end, shape (rows + 1,)."""
+        another's; and where each one's begin and the last one's end, shape (rows + 1,). They are reckoned in the
+        vector's precision: to some 1e-6 in float32, in a third of the time."""
         starts = self._sentence_starts[rows]
         sizes = self._sentence_starts[rows + 1] - starts
         borders = np.concatenate([[0], np.cumsum(sizes)])
         every = np.repeat(starts - borders[:-1], sizes) + np.arange(borders[-1])
-        question = vector.astype(np.float64)
-        of_sentences = _WIDENED[self._sentences.view("<u2").take(every, axis=0)] @ question
-        return self._vectors[rows].astype(np.float64) @ question, of_sentences, borders
+        sentences: NDArray[Any] = _widened(self._sentences.take(every, axis=0)).astype(vector.dtype, copy=False)
+        passages: NDArray[Any] = self._vectors[rows].astype(vector.dtype, copy=False)
+        return (passages @ vector).astype(np.float64), (sentences @ vector).astype(np.float64), borders
 
     def counted(self, rows: Rows, terms: Sequence[str]) -> tuple[Counted, Counted]:
         """What passages hold of each term in text and title, and what they hold together with the passages before and
         after them in their document, whose title counts once."""
-        beside = np.stack([self._beside(rows, step) for step in (-1, 1)])
+        beside = self._beside(rows)
         there = beside >= 0
         documents = self._documents[rows]
         all_three = np.concatenate([rows, *beside])
@@ -232,8 +235,9 @@ class Columns:
         wide = length + np.where(there, self._lengths[beside], 0).sum(axis=0)
         return Counted(held[:, 0], length), Counted(held.sum(axis=1) - titled * there.sum(axis=0), wide)
 
-    def _beside(self, rows: Rows, step: int) -> Rows:
-        """The passage before (-1) or after (1) each in its document; -1 where there is none."""
+    def _beside(self, rows: Rows) -> Rows:
+        """The passages before each and those after each in its document, shape (2, rows); -1 where there is none."""
+        step = np.array([[-1], [1]])
         at = np.clip(rows + step, 0, len(self) - 1)
         there = (self._documents[at] == self._documents[rows]) & (self._ordinals[at] == self._ordinals[rows] + step)
         return np.where(there, at, -1)
@@ -245,6 +249,23 @@ class Columns:
         inside = self._there.copy()
         inside[inside] = wanted[self._documents[inside]]
         return Part.of(inside)
+
+
+def _heads(ids: NDArray[Any]) -> NDArray[np.uint64]:
+    """The first eight bytes of ids as numbers in the same order: compared in a quarter of the time."""
+    return np.ascontiguousarray(ids).view(">u8")[::4].astype(np.uint64)
+
+
+def _widened(halves: NDArray[Any]) -> NDArray[np.float32]:
+    """Finite float16 as float32, exactly, in a quarter of the time that numpy takes: exponent and mantissa go where those
+    of a float32 stand, the sign is spread over what lies above and cut back to its bit, and the exponent's bias, which
+    differs by 112, is made up for by a multiplication."""
+    bits = halves.view("<i2").astype("<i4")
+    bits <<= 13
+    bits &= _SIGN_EXPONENT_MANTISSA
+    widened: NDArray[np.float32] = bits.view("<f4")
+    widened *= np.float32(2.0**112)
+    return widened
 
 
 def _best(scores: NDArray[np.float64], limit: int, ids: NDArray[Any]) -> Rows:

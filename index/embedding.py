@@ -88,7 +88,7 @@ class MiniLM:
 
     fingerprint = f"{MODEL_NAME}/fp32/{MAX_TOKENS}"
     dimensions = DIMENSIONS
-    at_once = 128
+    at_once = 256
 
     def __init__(self, cache_dir: Path) -> None:
         self._cache_dir = cache_dir

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 from index.packing import PackedText
@@ -21,6 +22,7 @@ PASSAGE_NAMES = (
 """The columns that a passage is made of."""
 WRITTEN = (*PASSAGE_NAMES, "vector")
 _ABOUT = tuple(field.name for field in fields(Metadata))
+_REMEMBERED = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,23 @@ def passage_from(row: Sequence[Any]) -> Passage:
         start=start,
         end=end,
         line=line,
-        places=places_from(json.loads(places)),
+        places=_places(places),
         sentences=spans_from(json.loads(sentences)),
         title=title,
         text=text,
-        metadata=Metadata(**json.loads(metadata)),
+        metadata=_metadata(metadata),
     )
+
+
+# Passages of one document have the same, and those of most have the same as others'.
+@lru_cache(_REMEMBERED)
+def _metadata(row: str) -> Metadata:
+    return Metadata(**json.loads(row))
+
+
+@lru_cache(_REMEMBERED)
+def _places(row: str) -> tuple[Place, ...]:
+    return places_from(json.loads(row))
 
 
 def passage_rows(new: IndexedDocument) -> Iterator[dict[str, Any]]:

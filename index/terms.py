@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache, lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import regex
@@ -51,7 +52,7 @@ STOPWORDS = frozenset(_CLOSED_CLASSES.split())
 
 def terms(text: str) -> list[str]:
     """The search terms of `text` in order, repeats kept."""
-    return [term for found in _found(text) for term in _terms_of(found)]
+    return list(chain.from_iterable(map(_terms_of, _found(text))))
 
 
 def question_terms(text: str) -> list[str]:

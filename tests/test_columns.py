@@ -167,6 +167,28 @@ def test_wide_scopes_are_sieved_out_of_what_chroma_finds(index: FolderIndex, mon
     assert found(index, *asked) == exact
 
 
+def test_passages_whose_ids_begin_alike_are_told_apart(index: FolderIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = sorted(index.manifest.passage_ids())
+    ids = [ids[3], "0" * 32, *ids[::-1], "f" * 32, ids[3]]
+    usual = current(index)
+    assert usual is not None
+    heads = columns._heads
+    for kinds in (1, 2, 16):  # of heads, or twice as many
+        with monkeypatch.context() as alike:
+            alike.setattr(columns, "_heads", lambda some, kept=kinds: heads(some) // np.uint64((1 << 63) // kept))
+            made = current(index)
+            assert made is not None
+            assert made.rows(ids).tolist() == usual.rows(ids).tolist()
+    found = [made._ids[row].decode() for row in usual.rows(ids)]
+    assert found == [id_ for id_ in ids if id_ in index.manifest.passage_ids()]
+
+
+def test_every_finite_half_is_widened_to_the_float_that_it_is() -> None:
+    halves = np.arange(1 << 16, dtype="<u2").view("<f2")
+    halves = halves[np.isfinite(halves)]
+    assert columns._widened(halves).tobytes() == halves.astype(np.float32).tobytes()
+
+
 @given(st.lists(st.tuples(st.integers(1, 250), st.booleans()), max_size=12))
 def test_the_stretches_of_a_part_hold_all_its_rows_and_pass_over_wide_gaps_only(runs: list[tuple[int, bool]]) -> None:
     inside = np.concatenate([np.zeros(0, np.bool_), *(np.full(length, there) for length, there in runs)])
