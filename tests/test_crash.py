@@ -89,7 +89,7 @@ def clean_build(folder: Path, data: Path) -> Contents:
         index.close()
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [6, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(7200)])])
 def test_killed_at_any_instant_the_next_sync_ends_equal_to_a_clean_build(
     kitchen: subprocess.Popen[str], tmp_path: Path, kills: int
 ) -> None:
