@@ -189,7 +189,7 @@ def index(
             _print_report(report)
             unreadable = sum(file.state is State.UNREADABLE for file in library.files())
             if unreadable:
-                files = "1 file" if unreadable == 1 else f"{unreadable} files"
+                files = _number(unreadable, "file")
                 raise FootnoteError(f"{files} could not be read; mend or remove what is listed above and index again.")
 
 
@@ -211,7 +211,7 @@ def status(folder: FolderArgument = None, chroma_url: ChromaOption = None) -> No
         indexed = [file for file in files if file.state is State.INDEXED]
         typer.echo(f"Folder      {_one_line(str(library.folder))}")
         typer.echo(f"Kept in     {_one_line(str(library.home))}")
-        typer.echo(f"Documents   {len(indexed)}, in {sum(file.passages for file in indexed)} passages")
+        typer.echo(f"Documents   {len(indexed)}, in {_number(sum(file.passages for file in indexed), 'passage')}")
         if not library.plan().empty:
             typer.echo("The folder has changed since; 'footnote index' brings the index in step.")
         for file in files:
@@ -231,8 +231,8 @@ def doctor(folder: FolderArgument = None, chroma_url: ChromaOption = None) -> No
         passages = sum(file.passages for file in files)
         conversations = library.count_conversations()
         typer.echo(
-            f"{'Mended' if found else 'All is well'}: {indexed} documents in {passages} passages, "
-            f"{conversations} conversations."
+            f"{'Mended' if found else 'All is well'}: {_number(indexed, 'document')} in "
+            f"{_number(passages, 'passage')}, {_number(conversations, 'conversation')}."
         )
 
 
@@ -540,8 +540,13 @@ def _print_report(report: SyncReport) -> None:
         "unchanged": len(plan.unchanged),
     }
     done = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "no documents"
-    typer.echo(f"{done}; {report.embedded} passages embedded, {report.reused} reused, {report.seconds:.1f} s.")
+    embedded = _number(report.embedded, "passage")
+    typer.echo(f"{done}; {embedded} embedded, {report.reused} reused, {report.seconds:.1f} s.")
     _print_failed(report)
+
+
+def _number(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _print_failed(report: SyncReport) -> None:

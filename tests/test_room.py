@@ -66,6 +66,9 @@ def test_a_sync_that_failed_is_told_of_at_once(library: Library, monkeypatch: py
 def test_a_fault_of_an_import_is_hidden_at_the_end_of_the_process_only(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RuntimeError, match="cannot register"), unless_ending():
         raise RuntimeError("cannot register")
+    for said in ("cannot schedule new futures after interpreter shutdown", "can't register atexit after shutdown"):
+        with unless_ending():
+            raise RuntimeError(said)
     monkeypatch.setattr(threading.main_thread(), "is_alive", lambda: False)
     with unless_ending():
         raise RuntimeError("cannot register")

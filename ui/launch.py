@@ -3,6 +3,8 @@ answers to this machine only."""
 
 from __future__ import annotations
 
+import logging
+import signal
 import socket
 import sys
 import threading
@@ -10,6 +12,7 @@ import time
 import webbrowser
 from contextlib import closing, suppress
 from pathlib import Path
+from types import FrameType
 
 from assistant.errors import FootnoteError
 from assistant.gate import is_loopback
@@ -94,10 +97,23 @@ def run(folder: Path, host: str, port: int | None, open_browser: bool) -> None:
     from streamlit.web.cli import main  # only here: it takes a second, which an early error need not wait for
 
     sys.setswitchinterval(_SWITCH)
+    interrupted = threading.Event()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        interrupted.set()
+        logging.disable()  # what Streamlit's server, cut off half-way, would tell of itself is pages of tracebacks
+        signal.default_int_handler(number, frame)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # and not ignored, as under nohup
+        signal.signal(signal.SIGINT, interrupt)  # until Streamlit has started, and sets its own
     load_ahead()
     try:
         main(["run", str(APP), *_flags(host, port, login), "--", str(folder)], standalone_mode=False)
     except Abort:  # what click makes of Ctrl-C while Streamlit is still starting
+        raise KeyboardInterrupt from None
+    except SystemExit:  # and what its server makes of it
+        if not interrupted.is_set():
+            raise
         raise KeyboardInterrupt from None
 
 
