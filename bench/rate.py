@@ -197,7 +197,8 @@ def judged(data: Path, count: int) -> tuple[list[str], list[str], list[set[str]]
 def indexing(workers: Sequence[Worker], data: Path, place: Path, count: int, rounds: int) -> dict[str, Any]:
     documents = sorted((data / "documents").iterdir())[: count * rounds]
     spent: dict[str, list[float]] = {worker.name: [] for worker in workers}
-    passages, embedded = dict.fromkeys(spent, 0), dict.fromkeys(spent, 0)
+    passages = dict.fromkeys(spent, 0)
+    with_sentences = 0
     bare = []
     for number in range(rounds):
         folder = place / f"folder-{number}"
@@ -212,11 +213,10 @@ def indexing(workers: Sequence[Worker], data: Path, place: Path, count: int, rou
             passages[worker.name] += done["passages"]
             if worker.name == "Footnote":
                 texts = embedded_texts(folder, kept)
-                embedded["Footnote"] += len(texts)
+                with_sentences += len(texts)
                 bare.append(worker.do(texts=texts, into=str(place / "vectors.npy"))["seconds"])
-            else:
-                embedded[worker.name] += done["passages"]
             shutil.rmtree(kept)
+    embedded = passages | {"Footnote": with_sentences}
     figures: dict[str, Any] = {
         name: {
             "documents per second": round(len(documents) / sum(times), 1),

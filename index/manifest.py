@@ -27,6 +27,7 @@ from index.rows import (
     IndexedDocument,
     document_row,
     metadata_fields,
+    metadata_from,
     passage_from,
     passage_rows,
     place_rows,
@@ -36,7 +37,7 @@ from index.rows import (
 )
 from index.schema import condition
 from index.scope import Scope
-from index.types import Document, FileStatus, Metadata, Passage, State
+from index.types import Document, FileStatus, Passage, State
 
 # Passages are added so many at a time.
 _ROWS = 500
@@ -119,7 +120,7 @@ class Manifest(Database):
                 reason=reason or " ".join(json.loads(notices or "[]")),
                 content_hash=content_hash or "",
                 indexed_at=indexed_at or 0.0,
-                metadata=Metadata(**json.loads(metadata or "{}")),
+                metadata=metadata_from(metadata or "{}"),
             )
             for source, state, size, reason, passages, content_hash, indexed_at, metadata, notices in rows
         )
@@ -141,7 +142,7 @@ class Manifest(Database):
             content_hash=content_hash,
             text=text,
             places=places_from(json.loads(places)),
-            metadata=Metadata(**json.loads(metadata)),
+            metadata=metadata_from(metadata),
             notices=tuple(json.loads(notices)),
         )
 

@@ -67,15 +67,15 @@ class Postings:
     def joined(self, later: Postings) -> Postings:
         """With those of another, whose holders all come after these."""
         hashes = np.union1d(self.hashes, later.hashes)
-        starts = np.zeros(len(hashes) + 1, np.int64)
+        sizes = np.zeros(len(hashes) + 1, np.int64)
         for one in (self, later):
-            starts[1 + np.searchsorted(hashes, one.hashes)] += np.diff(one.starts)
+            sizes[1 + np.searchsorted(hashes, one.hashes)] += np.diff(one.starts)
         # Each after the pairs that its term has here, or where it would have some: sorting all takes many times as long.
         ends = self.starts[np.searchsorted(self.hashes, later.hashes, side="right")]
         at = np.repeat(ends, np.diff(later.starts))
         return Postings(
             hashes,
-            np.cumsum(starts),
+            np.cumsum(sizes),
             np.insert(self.holders, at, later.holders),
             np.insert(self.counts, at, later.counts),
         )

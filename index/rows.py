@@ -58,13 +58,14 @@ def passage_from(row: Sequence[Any]) -> Passage:
         sentences=spans_from(json.loads(sentences)),
         title=title,
         text=text,
-        metadata=_metadata(metadata),
+        metadata=metadata_from(metadata),
     )
 
 
 # Passages of one document have the same, and those of most have the same as others'.
 @lru_cache(_REMEMBERED)
-def _metadata(row: str) -> Metadata:
+def metadata_from(row: str) -> Metadata:
+    """Metadata from the JSON of what `metadata_fields` makes of them."""
     return Metadata(**json.loads(row))
 
 
